@@ -1,0 +1,103 @@
+package pixivoc
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+)
+
+// Env holds the five settings of PixivOC. A Client has one Env at a time; it
+// is changed with Client.UpdateEnv, takes effect without a restart and
+// survives one. An Env is a value: changing a copy changes nothing else.
+//
+// "Obeyed from the next request" means that a request which is under way ends
+// under the old setting.
+type Env struct {
+	// ProxyMode is the road to the site. Obeyed from the next request;
+	// default ModeDirect.
+	ProxyMode ProxyMode
+	// Proxy is the proxy's URL: http, https, socks5 or socks5h, with user and
+	// password if it wants them. It is needed and kept in ModeProxy only.
+	Proxy string
+	// Hosts replaces, host by host, entries of DefaultHosts in ModeIP.
+	Hosts HostTable
+	// Timeout bounds connecting, waiting for the head of an answer, and any
+	// silence inside its body; a body that keeps moving is not cut. From
+	// MinTimeout to MaxTimeout, default 60 s. Obeyed from the next request.
+	Timeout time.Duration
+	// ConcurrencyNumber is how many items of concurrent stages run at a time,
+	// over all tasks. From 1 to MaxConcurrencyNumber, default 3. Obeyed from
+	// the next item; running ones end.
+	ConcurrencyNumber int
+	// IntervalTime is the least time between the starts of two paced
+	// requests. From 0 (no pause) to MaxIntervalTime, default 3 s. Obeyed at
+	// once, also by a request that waits for its turn.
+	IntervalTime time.Duration
+	// Increment lets the time-out of a task grow by TimeoutIncrement with
+	// each round that leaves items behind. Default true. Obeyed from the next
+	// round.
+	Increment bool
+}
+
+// Bounds of the settings. The socket protocol of PixivOC speaks of whole
+// seconds; ranges as in its hardening notes.
+const (
+	MinTimeout           = time.Second
+	MaxTimeout           = time.Hour
+	MaxConcurrencyNumber = 64
+	MaxIntervalTime      = time.Hour
+	// TimeoutIncrement is PixivOC's growth of the time-out with each round.
+	TimeoutIncrement = 30 * time.Second
+)
+
+// DefaultEnv returns the settings a new Client starts with: PixivOC's own.
+func DefaultEnv() Env {
+	return Env{
+		ProxyMode:         ModeDirect,
+		Timeout:           60 * time.Second,
+		ConcurrencyNumber: 3,
+		IntervalTime:      3 * time.Second,
+		Increment:         true,
+	}
+}
+
+// EnvPatch names the settings to change; nil keeps a setting. With Go 1.26 a
+// value is written in place: EnvPatch{Timeout: new(30 * time.Second)}.
+type EnvPatch struct {
+	ProxyMode         *ProxyMode
+	Proxy             *string
+	Hosts             *HostTable
+	Timeout           *time.Duration
+	ConcurrencyNumber *int
+	IntervalTime      *time.Duration
+	Increment         *bool
+}
+
+// Apply returns e with the changes of patch, or a *FieldError for the first
+// value that is out of bounds; e itself is never changed. Leaving ModeProxy
+// forgets the proxy unless the patch names one.
+func (e Env) Apply(patch EnvPatch) (Env, error) {
+	set(&e.ProxyMode, patch.ProxyMode)
+	if patch.ProxyMode != nil && e.ProxyMode != ModeProxy {
+		e.Proxy = ""
+	}
+	set(&e.Proxy, patch.Proxy)
+	if patch.Hosts != nil {
+		e.Hosts = patch.Hosts.Clone()
+	}
+	set(&e.Timeout, patch.Timeout)
+	set(&e.ConcurrencyNumber, patch.ConcurrencyNumber)
+	set(&e.IntervalTime, patch.IntervalTime)
+	set(&e.Increment, patch.Increment)
+	if err := e.Validate(); err != nil {
+		return Env{}, err
+	}
+	return e, nil
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}

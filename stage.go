@@ -1,0 +1,163 @@
+package pixivoc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+)
+
+// Stage is one step of a task type. Run does one item; the kernel calls it
+// from many goroutines at a time unless the stage is paced.
+//
+// A crash may come between the end of Run and the commit of its output, so an
+// item may run again: Run must be idempotent. It should return soon after ctx
+// is cancelled.
+//
+// The error is the verdict on the item. Permanent ends it as failed.
+// RetryAfter runs it again later without counting an attempt. Any other error
+// is taken for a passing one: the item stays for the next round.
+type Stage interface {
+	// Name is stable: it is stored, and shown as TaskInfo.StageName.
+	Name() string
+	Run(ctx context.Context, rt Runtime, item Item) (Output, error)
+}
+
+// Runtime is what a running stage may use. It is valid during Run only.
+type Runtime interface {
+	// Do sends a request as Client.Do does, with the task's own timeout.
+	Do(request *http.Request) (*http.Response, error)
+
+	// Download fetches a file into the task's save path. It returns when the
+	// bytes are complete and checked; they get their final name, and become
+	// durable, together with the commit of the item. A file that is already
+	// whole is not fetched again.
+	Download(ctx context.Context, download Download) (File, error)
+
+	// Task returns the task as it stands.
+	Task() TaskInfo
+
+	// Options returns TaskSpec.Options.
+	Options() json.RawMessage
+
+	// Env returns the environment in force.
+	Env() Env
+
+	// Logger returns a logger that names the task and the stage. It is never
+	// nil.
+	Logger() *slog.Logger
+}
+
+// Download describes a file to fetch.
+type Download struct {
+	// Request is the GET to send. The kernel adds Range and If-Range.
+	Request *http.Request
+	// Name is the path below the save path, with slashes. Each part must pass
+	// CheckName; use CleanName for text that comes from outside.
+	Name string
+	// Any accepts content of every kind. Otherwise the file must be a whole
+	// JPEG, PNG, GIF, WebP or ZIP, and its extension follows what it is.
+	Any bool
+	// Refuse, when set, is asked for the address of the answer, after
+	// redirects; an error from it ends the download.
+	Refuse func(*url.URL) error
+}
+
+// File is a file that was fetched.
+type File struct {
+	// Name is the path below the save path; its extension may differ from
+	// the one asked for.
+	Name string `json:"path"`
+	// Bytes is the length of the file.
+	Bytes int64 `json:"bytes"`
+	// Checksum is the checksum in hexadecimal and ChecksumKind its algorithm,
+	// "crc32c" or "sha256".
+	Checksum     string `json:"checksum"`
+	ChecksumKind string `json:"checksum_kind"`
+	// Existing says that the file was there already and was not fetched.
+	Existing bool `json:"existing,omitempty"`
+}
+
+// Output is what the run of an item gave: items for later stages and records.
+// The zero value is empty and ready to use. It is not safe for concurrent use.
+type Output struct {
+	Items   []Item
+	Records []Record
+	err     error
+}
+
+// Queue adds an item with that payload for the next stage.
+func (o *Output) Queue(key string, payload any) { o.QueueTo("", key, payload) }
+
+// QueueTo adds an item for the named stage, which may be the running one.
+// A payload that cannot be written as JSON fails the item that is running.
+func (o *Output) QueueTo(stage, key string, payload any) {
+	raw, err := json.Marshal(payload)
+	if err != nil {
+		o.fail(fmt.Errorf("payload of item %q: %w", key, err))
+		return
+	}
+	o.Items = append(o.Items, Item{Stage: stage, Key: key, Payload: raw})
+}
+
+// Record adds a record. Data that cannot be written as JSON fails the item
+// that is running.
+func (o *Output) Record(kind, key string, data any) {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		o.fail(fmt.Errorf("data of record %s %q: %w", kind, key, err))
+		return
+	}
+	o.Records = append(o.Records, Record{Kind: kind, Key: key, Data: raw})
+}
+
+// Err returns the first error of Queue, QueueTo or Record.
+func (o *Output) Err() error { return o.err }
+
+func (o *Output) fail(err error) {
+	if o.err == nil {
+		o.err = err
+	}
+}
+
+// NewItem makes an item for First or for a test of a stage. It panics when
+// payload cannot be written as JSON, which is a mistake in the program.
+func NewItem(key string, payload any) Item {
+	raw, err := json.Marshal(payload)
+	if err != nil {
+		panic(fmt.Sprintf("pixivoc: payload of item %q: %v", key, err))
+	}
+	return Item{Key: key, Payload: raw}
+}
+
+// NewStage makes a Stage from a function that takes its payload as a value of
+// type In. A payload that does not fit In fails the item for good.
+func NewStage[In any](name string, run func(ctx context.Context, rt Runtime, in In) (Output, error)) Stage {
+	return typedStage[In]{name: name, run: run}
+}
+
+type typedStage[In any] struct {
+	name string
+	run  func(context.Context, Runtime, In) (Output, error)
+}
+
+func (s typedStage[In]) Name() string { return s.name }
+
+func (s typedStage[In]) Run(ctx context.Context, rt Runtime, item Item) (Output, error) {
+	var in In
+	if err := json.Unmarshal(item.Payload, &in); err != nil {
+		return Output{}, Permanent(ReasonPayload, fmt.Errorf("payload of item %q: %w", item.Key, err))
+	}
+	return s.run(ctx, rt, in)
+}
+
+// drain reads what is left of a body, within reason, and closes it, so that
+// the connection can be used again.
+func drain(body io.ReadCloser) {
+	const worthReading = 64 << 10
+	_, _ = io.CopyN(io.Discard, body, worthReading)
+	_ = body.Close()
+}
