@@ -53,7 +53,7 @@ func TestEventHub_SnapshotThenEveryEvent(t *testing.T) {
 		assert.Equal(t, Event{Seq: 2, At: time.Now().UTC(), Kind: EventSnapshot, Task: TaskInfo{Bytes: 2}}, event)
 
 		for seq := uint64(3); seq < 10; seq++ {
-			pass(time.Second)
+			elapse(time.Second)
 			h.publishNext()
 			event, ok = next()
 			require.True(t, ok)

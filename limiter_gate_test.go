@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pass lets virtual time go by inside a synctest bubble.
-func pass(d time.Duration) { <-time.After(d) }
+// elapse lets virtual time go by inside a synctest bubble.
+func elapse(d time.Duration) { <-time.After(d) }
 
 func TestGate_ZeroValueLetsOneIn(t *testing.T) {
 	t.Parallel()
@@ -70,7 +70,7 @@ func TestC3_ResizeUnderLoad(t *testing.T) {
 					reached = max(reached, inside)
 					assert.LessOrEqual(t, inside, limit)
 					mu.Unlock()
-					pass(time.Duration(1+rand.IntN(100)) * time.Millisecond)
+					elapse(time.Duration(1+rand.IntN(100)) * time.Millisecond)
 					mu.Lock()
 					inside--
 					mu.Unlock()
@@ -85,11 +85,11 @@ func TestC3_ResizeUnderLoad(t *testing.T) {
 			limit = max(size, was, 1)
 			mu.Unlock()
 			g.Resize(size)
-			pass(time.Second) // longer than anybody stays
+			elapse(time.Second) // longer than anybody stays
 			mu.Lock()
 			limit, reached = max(size, 1), 0
 			mu.Unlock()
-			pass(time.Second)
+			elapse(time.Second)
 			mu.Lock()
 			assert.Equal(t, max(size, 1), reached, "the limit is used up")
 			mu.Unlock()

@@ -33,8 +33,8 @@ func ExampleInterval() {
 	// Output: three starts take two intervals: true
 }
 
-// pass lets virtual time go by inside a synctest bubble.
-func pass(d time.Duration) { <-time.After(d) }
+// elapse lets virtual time go by inside a synctest bubble.
+func elapse(d time.Duration) { <-time.After(d) }
 
 func TestInterval_ZeroValueHasNoInterval(t *testing.T) {
 	t.Parallel()
@@ -69,7 +69,7 @@ func TestInterval_OneAtATimeInOrder(t *testing.T) {
 				}
 				order = append(order, i) // the turn guards it
 				starts = append(starts, time.Since(begin))
-				pass(1500 * time.Millisecond)
+				elapse(1500 * time.Millisecond)
 				release()
 			})
 			synctest.Wait()
@@ -124,7 +124,7 @@ func TestInterval_ChangesReachTheOneThatWaits(t *testing.T) {
 				pace.SetInterval(10 * time.Second)
 				<-acquired(t, &pace)
 				took := acquired(t, &pace)
-				pass(time.Second)
+				elapse(time.Second)
 				test.change(&pace)
 				assert.Equal(t, test.want, <-took)
 				assert.Zero(t, pace.PausedUntil())
@@ -260,14 +260,14 @@ func TestG14_TenThousandPacedRequests(t *testing.T) {
 					}
 					log.start(time.Now())
 					assert.EqualValues(t, 1, inside.Add(1), "requests at a time")
-					pass(time.Duration(rand.IntN(400)) * time.Millisecond)
+					elapse(time.Duration(rand.IntN(400)) * time.Millisecond)
 					inside.Add(-1)
 					release()
 				}
 			})
 		}
 		for left.Load() > 0 {
-			pass(time.Duration(random.IntN(20_000)) * time.Millisecond)
+			elapse(time.Duration(random.IntN(20_000)) * time.Millisecond)
 			interval := time.Duration(random.IntN(3000)) * time.Millisecond
 			pause := time.Duration(random.IntN(30)) * time.Second
 			log.mu.Lock()

@@ -19,8 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const host = "i.example.org"
 
-// pass lets virtual time go by inside a synctest bubble.
-func pass(d time.Duration) { <-time.After(d) }
+// elapse lets virtual time go by inside a synctest bubble.
+func elapse(d time.Duration) { <-time.After(d) }
 
 // send makes one request that ends as given.
 func send(t *testing.T, b *breaker.Breaker, name string, reached bool) {
@@ -59,10 +59,10 @@ func (n *network) request() bool {
 	n.mu.Unlock()
 	const answer = 200 * time.Millisecond
 	if !n.up(start) || !n.up(start+answer) {
-		pass(n.failure)
+		elapse(n.failure)
 		return false
 	}
-	pass(answer)
+	elapse(answer)
 	n.mu.Lock()
 	n.answered = append(n.answered, time.Since(n.begin))
 	n.mu.Unlock()
@@ -164,7 +164,7 @@ func TestAllow_OneProbeAtATime(t *testing.T) {
 				starts = append(starts, time.Since(begin))
 				reached := len(starts) >= 5
 				mu.Unlock()
-				pass(10 * time.Millisecond)
+				elapse(10 * time.Millisecond)
 				report(reached)
 			})
 		}
@@ -267,7 +267,7 @@ func TestAllow_CancelledRequestsProveNothing(t *testing.T) {
 					send(t, b, host, true)
 					next <- time.Since(begin)
 				}()
-				pass(time.Second)
+				elapse(time.Second)
 				_, _, down = b.Down(host)
 				assert.True(t, down)
 				probe(reached)
@@ -341,7 +341,7 @@ func TestBreaker_RemembersABoundedNumberOfHosts(t *testing.T) {
 		synctest.Wait()
 		for i := range 1000 {
 			takeDown(t, b, fmt.Sprintf("h%d.example.org", i))
-			pass(time.Microsecond)
+			elapse(time.Microsecond)
 		}
 		var remembered []string
 		for i := range 1000 {
@@ -369,7 +369,7 @@ func TestBreaker_ManyHostsManyCallers(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(3000))*time.Millisecond)
 					report, err := b.Allow(ctx, fmt.Sprint(rand.IntN(8)))
 					if err == nil {
-						pass(time.Duration(rand.IntN(100)) * time.Millisecond)
+						elapse(time.Duration(rand.IntN(100)) * time.Millisecond)
 						report(rand.IntN(3) == 0)
 					}
 					cancel()
