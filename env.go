@@ -101,3 +101,84 @@ func set[T any](field *T, value *T) {
 		*field = *value
 	}
 }
+
+// Validate returns a *FieldError for the first setting that is out of bounds.
+func (e Env) Validate() error {
+	if e.Timeout < MinTimeout || e.Timeout > MaxTimeout {
+		return &FieldError{"Timeout", fmt.Sprintf("%s is not between %s and %s", e.Timeout, MinTimeout, MaxTimeout)}
+	}
+	if e.ConcurrencyNumber < 1 || e.ConcurrencyNumber > MaxConcurrencyNumber {
+		return &FieldError{"ConcurrencyNumber", fmt.Sprintf("%d is not between 1 and %d", e.ConcurrencyNumber, MaxConcurrencyNumber)}
+	}
+	if e.IntervalTime < 0 || e.IntervalTime > MaxIntervalTime {
+		return &FieldError{"IntervalTime", fmt.Sprintf("%s is not between 0s and %s", e.IntervalTime, MaxIntervalTime)}
+	}
+	if e.ProxyMode != ModeProxy && e.Proxy != "" {
+		return &FieldError{"Proxy", "belongs to ProxyMode 1 only; leave it empty"}
+	}
+	road := TransportConfig{Mode: e.ProxyMode, Proxy: e.Proxy, Hosts: e.Hosts}
+	return road.Validate()
+}
+
+// MarshalJSON writes the settings with durations in milliseconds and without
+// the password of the proxy.
+func (e Env) MarshalJSON() ([]byte, error) {
+	shown := storedEnvOf(e)
+	shown.Proxy = redactURL(e.Proxy)
+	return json.Marshal(shown)
+}
+
+// String returns the settings as JSON, without the password of the proxy.
+func (e Env) String() string {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return "Env(" + err.Error() + ")"
+	}
+	return string(text)
+}
+
+// GoString returns what String returns, so that %#v shows no password.
+func (e Env) GoString() string { return e.String() }
+
+// storedEnv is the form in which settings are kept.
+type storedEnv struct {
+	ProxyMode         ProxyMode `json:"proxy_mode"`
+	Proxy             string    `json:"proxy,omitempty"`
+	Hosts             HostTable `json:"hosts,omitempty"`
+	TimeoutMS         int64     `json:"timeout_ms"`
+	ConcurrencyNumber int       `json:"concurrency_number"`
+	IntervalTimeMS    int64     `json:"interval_time_ms"`
+	Increment         bool      `json:"increment"`
+}
+
+func storedEnvOf(e Env) storedEnv {
+	return storedEnv{
+		ProxyMode:         e.ProxyMode,
+		Proxy:             e.Proxy,
+		Hosts:             e.Hosts,
+		TimeoutMS:         e.Timeout.Milliseconds(),
+		ConcurrencyNumber: e.ConcurrencyNumber,
+		IntervalTimeMS:    e.IntervalTime.Milliseconds(),
+		Increment:         e.Increment,
+	}
+}
+
+func (s storedEnv) env() Env {
+	return Env{
+		ProxyMode:         s.ProxyMode,
+		Proxy:             s.Proxy,
+		Hosts:             s.Hosts,
+		Timeout:           time.Duration(s.TimeoutMS) * time.Millisecond,
+		ConcurrencyNumber: s.ConcurrencyNumber,
+		IntervalTime:      time.Duration(s.IntervalTimeMS) * time.Millisecond,
+		Increment:         s.Increment,
+	}
+}
+
+func redactURL(text string) string {
+	address, err := url.Parse(text)
+	if err != nil {
+		return "(unreadable)"
+	}
+	return address.Redacted()
+}

@@ -1,0 +1,378 @@
+package pixivoc
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pixivoc/pixivoc/internal/breaker"
+	"github.com/pixivoc/pixivoc/internal/fetch"
+)
+
+const (
+	defaultMaxRunning    = 3
+	defaultMaxIdleRounds = 20
+)
+
+// client is the Client that New returns.
+type client struct {
+	config Config
+	types  map[string]*TaskType // by name and by alias
+	log    *slog.Logger
+	owner  string // names this client on claims
+
+	env     *envKeeper
+	road    *Transport // nil when Config.HTTP takes its place
+	http    http.RoundTripper
+	files   *http.Client // for the fetcher, which bounds and repeats by itself
+	tokens  *TokenManager
+	token   signal // raised when the token changed
+	pace    Interval
+	slots   gate // for items of concurrent stages
+	hosts   *breaker.Breaker
+	fetcher *fetch.Fetcher
+	events  *eventHub
+
+	locks    taskLocks
+	queue    *taskQueue
+	closed   atomic.Bool
+	shutdown sync.Once
+}
+
+// New makes a Client and loads its environment and token from the store. With
+// Config.AutoStart it starts the tasks that ran when the last process ended.
+// A wrong Config gives a *FieldError.
+func New(config Config) (Client, error) {
+	c, err := newClient(config)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.open(context.Background()); err != nil {
+		return nil, errors.Join(err, c.Shutdown(context.Background()))
+	}
+	return c, nil
+}
+
+func newClient(config Config) (*client, error) {
+	if config.Store == nil {
+		return nil, &FieldError{"Store", "is required: use sqlite.Open for a durable one or memory.New for a passing one"}
+	}
+	types, err := typesByName(config.Types)
+	if err != nil {
+		return nil, err
+	}
+	if config.MaxRunning < 0 || config.MaxIdleRounds < 0 {
+		return nil, &FieldError{"MaxRunning and MaxIdleRounds", "must not be negative"}
+	}
+	if config.MaxRunning == 0 {
+		config.MaxRunning = defaultMaxRunning
+	}
+	if config.MaxIdleRounds == 0 {
+		config.MaxIdleRounds = defaultMaxIdleRounds
+	}
+	c := &client{config: config, types: types, log: config.Logger, events: newEventHub(), hosts: breaker.New(breaker.Config{})}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	c.owner = fmt.Sprintf("%d-%s", os.Getpid(), rand.Text())
+	c.queue = &taskQueue{max: config.MaxRunning, run: c.runTask, jobs: map[int64]*job{}}
+	c.queue.renew = func(old *job) *job { return c.newJob(old.live.stored()) }
+	c.fetcher = fetch.New(fetch.Options{})
+	if c.http = config.HTTP; c.http == nil {
+		if c.road, err = NewTransport(config.Transport); err != nil {
+			return nil, err
+		}
+		c.http = c.road
+	}
+	c.files = &http.Client{Transport: c.http, CheckRedirect: c.checkRedirect}
+	return c, nil
+}
+
+func typesByName(types []TaskType) (map[string]*TaskType, error) {
+	named := map[string]*TaskType{}
+	for i := range types {
+		kind := &types[i]
+		if len(kind.Stages) == 0 || kind.First == nil {
+			return nil, &FieldError{"Types", fmt.Sprintf("task type %q needs First and at least one stage", kind.Name)}
+		}
+		for _, name := range append([]string{kind.Name}, kind.Aliases...) {
+			if _, taken := named[name]; taken || name == "" {
+				return nil, &FieldError{"Types", fmt.Sprintf("the name %q is empty or taken", name)}
+			}
+			named[name] = kind
+		}
+	}
+	return named, nil
+}
+
+// open loads what the store keeps.
+func (c *client) open(ctx context.Context) (err error) {
+	c.env, err = newEnvKeeper(ctx, c.config.Store, c.config.Env, c.applyEnv)
+	if err != nil {
+		return err
+	}
+	if c.config.Site.Exchange != nil {
+		if c.tokens, err = c.newTokens(ctx); err != nil {
+			return err
+		}
+	}
+	for stored, err := range c.storedTasks(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := c.takeUp(ctx, stored); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeUp gives a task that was at work when the last process ended its state.
+func (c *client) takeUp(ctx context.Context, stored StoredTask) error {
+	if stored.State != StateQueued {
+		return nil
+	}
+	if _, known := c.types[stored.Type]; known && c.config.AutoStart {
+		return c.queue.add(c.newJob(stored))
+	}
+	if err := c.config.Store.UpdateTask(ctx, stored.TID, TaskChange{State: new(StateStopped)}); err != nil {
+		return fmt.Errorf("open task %d: %w", stored.TID, err)
+	}
+	return nil
+}
+
+func (c *client) applyEnv(env Env) error {
+	c.pace.SetInterval(env.IntervalTime)
+	c.slots.Resize(env.ConcurrencyNumber)
+	if c.road == nil {
+		return nil
+	}
+	road := c.config.Transport
+	road.Mode, road.Proxy, road.Hosts = env.ProxyMode, env.Proxy, env.Hosts
+	return c.road.Configure(road)
+}
+
+func (c *client) newTokens(ctx context.Context) (*TokenManager, error) {
+	tokens, err := NewTokenManager(TokenConfig{
+		Store:  c.config.Store,
+		Logger: c.log,
+		Exchange: func(ctx context.Context, grant Grant) (Token, error) {
+			return c.config.Site.Exchange(ctx, c.plainHTTP(), grant)
+		},
+		Changed: func(account Account, err error) {
+			event := Event{Kind: EventToken, TokenOK: err == nil && account != Account{}}
+			if event.TokenOK {
+				event.Account = &account
+			}
+			c.events.publish(event)
+			c.token.raise()
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return tokens, tokens.Load(ctx)
+}
+
+func (c *client) isClosed() bool { return c.closed.Load() }
+
+func (c *client) Login(ctx context.Context, grant Grant) (Account, error) {
+	switch {
+	case c.isClosed():
+		return Account{}, ErrClosed
+	case c.tokens == nil:
+		return Account{}, fmt.Errorf("login: Config.Site has no login: %w", ErrState)
+	}
+	return c.tokens.Login(ctx, grant)
+}
+
+func (c *client) Logout(ctx context.Context) (bool, error) {
+	switch {
+	case c.isClosed():
+		return false, ErrClosed
+	case c.tokens == nil:
+		return false, nil
+	}
+	return c.tokens.Logout(ctx)
+}
+
+func (c *client) Account() (Account, error) {
+	switch {
+	case c.isClosed():
+		return Account{}, ErrClosed
+	case c.tokens == nil:
+		return Account{}, ErrNoToken
+	}
+	return c.tokens.Account()
+}
+
+func (c *client) Env() Env { return c.env.env() }
+
+func (c *client) UpdateEnv(ctx context.Context, patch EnvPatch) (Env, error) {
+	if c.isClosed() {
+		return Env{}, ErrClosed
+	}
+	env, err := c.env.update(ctx, patch)
+	if err == nil {
+		c.events.publish(Event{Kind: EventEnv, Env: &env})
+	}
+	return env, err
+}
+
+func (c *client) Types() []TaskType { return slices.Clone(c.config.Types) }
+
+func (c *client) taskType(name string) (*TaskType, error) {
+	if kind, ok := c.types[name]; ok {
+		return kind, nil
+	}
+	return nil, fmt.Errorf("%w %q", ErrTypeUnknown, name)
+}
+
+func (c *client) Task(ctx context.Context, tid int64) (Task, error) {
+	if c.isClosed() {
+		return nil, ErrClosed
+	}
+	if _, err := c.loadTask(ctx, tid); err != nil {
+		return nil, err
+	}
+	return task{c, tid}, nil
+}
+
+func (c *client) loadTask(ctx context.Context, tid int64) (StoredTask, error) {
+	if c.isClosed() {
+		return StoredTask{}, ErrClosed
+	}
+	stored, err := c.config.Store.LoadTask(ctx, tid)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return stored, fmt.Errorf("task %d: %w", tid, ErrTaskNotFound)
+	case err != nil:
+		return stored, fmt.Errorf("load task %d: %w", tid, err)
+	}
+	return stored, nil
+}
+
+// storedTasks lists what the store has.
+func (c *client) storedTasks(ctx context.Context) iter.Seq2[StoredTask, error] {
+	var after int64
+	return pages(func() ([]StoredTask, error) {
+		page, err := c.config.Store.ListTasks(ctx, after, pageSize)
+		if len(page) > 0 {
+			after = page[len(page)-1].TID
+		}
+		return page, err
+	})
+}
+
+func (c *client) Tasks(ctx context.Context) iter.Seq2[TaskInfo, error] {
+	return func(yield func(TaskInfo, error) bool) {
+		if c.isClosed() {
+			yield(TaskInfo{}, ErrClosed)
+			return
+		}
+		for stored, err := range c.storedTasks(ctx) {
+			var info TaskInfo
+			if err == nil {
+				info, err = c.describe(ctx, stored)
+			}
+			if errors.Is(err, ErrTaskNotFound) {
+				continue // deleted since the page was read
+			}
+			if !yield(info, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// describe adds to a stored task what is known of its run.
+func (c *client) describe(ctx context.Context, stored StoredTask) (TaskInfo, error) {
+	j, position := c.queue.find(stored.TID)
+	if j != nil {
+		if info, known := j.live.info(); known {
+			return c.withLimit(info), nil
+		}
+	}
+	counts, err := c.config.Store.CountItems(ctx, stored.TID)
+	if err != nil {
+		return TaskInfo{}, fmt.Errorf("count items of task %d: %w", stored.TID, notFound(err))
+	}
+	info := infoOf(stored, counts)
+	info.QueuePosition = position
+	return info, nil
+}
+
+func (c *client) taskInfo(ctx context.Context, tid int64) (TaskInfo, error) {
+	stored, err := c.loadTask(ctx, tid)
+	if err != nil {
+		return TaskInfo{}, err
+	}
+	return c.describe(ctx, stored)
+}
+
+func (c *client) withLimit(info TaskInfo) TaskInfo {
+	info.LimitedUntil = c.pace.PausedUntil()
+	return info
+}
+
+func (c *client) Groups(ctx context.Context) ([]Group, error) {
+	if c.isClosed() {
+		return nil, ErrClosed
+	}
+	return c.config.Store.ListGroups(ctx)
+}
+
+func (c *client) Events(ctx context.Context) iter.Seq[Event] {
+	return c.events.subscribe(ctx, func() Event {
+		env := c.Env()
+		event := Event{Kind: EventSnapshot, Env: &env}
+		if account, err := c.Account(); err == nil {
+			event.TokenOK, event.Account = true, &account
+		}
+		for info, err := range c.Tasks(ctx) {
+			if err != nil {
+				break // the reader's context ended, or the client closes
+			}
+			event.Tasks = append(event.Tasks, info)
+		}
+		return event
+	})
+}
+
+// publishTask tells how a task stands. An error means that the task or the
+// store is gone, and then there is nothing to tell.
+func (c *client) publishTask(ctx context.Context, kind EventKind, tid int64) {
+	if info, err := c.taskInfo(ctx, tid); err == nil {
+		c.events.publish(Event{Kind: kind, Task: info})
+	}
+}
+
+func (c *client) newJob(stored StoredTask) *job {
+	return &job{tid: stored.TID, live: newLiveTask(stored), done: make(chan struct{})}
+}
+
+func (c *client) Shutdown(ctx context.Context) error {
+	c.closed.Store(true)
+	if err := c.queue.close(ctx); err != nil {
+		return fmt.Errorf("shutdown: %w", err)
+	}
+	c.shutdown.Do(func() {
+		if c.tokens != nil {
+			c.tokens.Close()
+		}
+		c.events.close()
+		if c.road != nil {
+			c.road.CloseIdleConnections()
+		}
+	})
+	return nil
+}

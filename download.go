@@ -1,0 +1,218 @@
+package pixivoc
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/pixivoc/pixivoc/internal/fetch"
+	"github.com/pixivoc/pixivoc/internal/fsafe"
+)
+
+// RecordFile is the kind of a record whose data begins as a File does: it has
+// the path of a file below the save path. Task.Delete removes such files when
+// it is told to.
+const RecordFile = "file"
+
+func (s *stageRuntime) Download(ctx context.Context, download Download) (File, error) {
+	run := s.round.run
+	if run.folder == nil {
+		return File{}, fmt.Errorf("download %s: task type %s saves no files: %w", download.Name, run.kind.Name, ErrState)
+	}
+	for _, earlier := range s.files {
+		if earlier.Name == download.Name {
+			return File{}, Permanent(ReasonName, fmt.Errorf("download %s: the item has a file of that name already", download.Name))
+		}
+	}
+	staged, err := run.client.fetcher.Fetch(ctx, fetch.Request{
+		HTTP:         download.Request.WithContext(ctx),
+		Do:           run.client.files.Do,
+		Admit:        run.client.admit,
+		Folder:       run.folder,
+		Name:         download.Name,
+		Kind:         download.kind(),
+		FixExtension: true,
+		Timeout:      run.timeout(),
+		SHA256:       run.client.config.SHA256,
+		Progress:     run.job.live.received,
+		Refuse:       download.Refuse,
+	})
+	if err != nil {
+		return File{}, downloadError(download.Request, err)
+	}
+	s.files = append(s.files, staged)
+	return fileOf(staged), nil
+}
+
+func (d Download) kind() fetch.Kind {
+	switch {
+	case d.Any:
+		return fetch.Any
+	case strings.EqualFold(path.Ext(d.Name), ".zip"):
+		return fetch.Archive
+	}
+	return fetch.Picture
+}
+
+func fileOf(staged *fetch.Staged) File {
+	file := File{Name: staged.Name, Bytes: staged.Size, Existing: staged.Existing}
+	if staged.SHA256 != nil {
+		file.Checksum, file.ChecksumKind = hex.EncodeToString(staged.SHA256), "sha256"
+	} else {
+		file.Checksum, file.ChecksumKind = fmt.Sprintf("%08x", staged.CRC32C), "crc32c"
+	}
+	return file
+}
+
+// admit lets a request of the fetcher go when its host can be reached.
+func (c *client) admit(ctx context.Context, host string) (report func(error), err error) {
+	done, err := c.hosts.Allow(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	return func(err error) { done(err == nil || !unreachable(err)) }, nil
+}
+
+// downloadError turns an error of the fetcher into one of this package.
+func downloadError(request *http.Request, err error) error {
+	if _, ok := errors.AsType[*PermanentError](err); ok {
+		return err // Download.Refuse said so
+	}
+	if status, ok := errors.AsType[*fetch.StatusError](err); ok {
+		return statusError(request, status)
+	}
+	if _, ok := errors.AsType[*fetch.DiskError](err); ok {
+		return diskError(err)
+	}
+	switch {
+	case errors.Is(err, fetch.ErrHTML):
+		return &BlockedError{Host: request.URL.Host, Err: err}
+	case errors.Is(err, fetch.ErrNotPicture), errors.Is(err, fetch.ErrChanged), errors.Is(err, fetch.ErrTooLarge), errors.Is(err, fetch.ErrRefused):
+		return Permanent(ReasonContent, err)
+	case fetch.Permanent(err):
+		return Permanent(ReasonName, err)
+	}
+	return err
+}
+
+func statusError(request *http.Request, status *fetch.StatusError) error {
+	err := &StatusError{Method: http.MethodGet, URL: shownURL(request.URL), Code: status.Code, Message: status.Text}
+	switch {
+	case status.RateLimited():
+		return &RateLimitError{Wait: status.RetryAfter, Err: err}
+	case status.HTML && status.Code == http.StatusForbidden:
+		return &BlockedError{Host: request.URL.Host, Err: err}
+	case status.Code == http.StatusNotFound, status.Code == http.StatusGone:
+		return Permanent(ReasonDeleted, err)
+	case status.Code == http.StatusForbidden:
+		return Permanent(ReasonForbidden, err)
+	case fetch.Permanent(status):
+		return Permanent(ReasonRefused, err)
+	case status.Wait:
+		return RetryAfter(status.RetryAfter, err)
+	}
+	return err
+}
+
+// diskError tells a full disk and a folder without rights, which concern the
+// whole task, from what concerns one file.
+func diskError(err error) error {
+	switch {
+	case fsafe.IsDiskFull(err):
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	case fsafe.IsReadOnly(err):
+		return fmt.Errorf("%w: %w", ErrSavePath, err)
+	}
+	if _, ok := errors.AsType[*fsafe.NotRegularError](err); ok {
+		return Permanent(ReasonName, err)
+	}
+	return err
+}
+
+// finishGroup gives the files of a group their names and, unless
+// Config.NoSync, makes them durable.
+func (r *round) finishGroup(group []*itemRun) {
+	var files []*fetch.Staged
+	var owners []*itemRun
+	for _, done := range group {
+		for _, file := range done.files {
+			if done.err != nil {
+				if err := file.Discard(); err != nil {
+					r.run.log.Warn("discard file", "key", done.item.Key, "error", err)
+				}
+				continue
+			}
+			files = append(files, file)
+			owners = append(owners, done)
+		}
+	}
+	if len(files) == 0 {
+		return
+	}
+	for i, err := range r.run.client.fetcher.Finish(context.Background(), files, !r.run.client.config.NoSync) {
+		if err != nil && owners[i].err == nil {
+			owners[i].err = diskError(err)
+		}
+	}
+}
+
+// bytes is what the item added to the save path.
+func (i *itemRun) bytes() int64 {
+	var sum int64
+	for _, file := range i.files {
+		if !file.Existing {
+			sum += file.Size
+		}
+	}
+	return sum
+}
+
+// removeFiles removes the files that a task recorded, and the folders that
+// this leaves empty.
+func (c *client) removeFiles(ctx context.Context, stored StoredTask) error {
+	if stored.SavePath == "" {
+		return nil
+	}
+	folder, err := fsafe.Open(stored.SavePath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return savePathError(stored.SavePath, err)
+	}
+	defer func() { _ = folder.Close() }()
+	for record, err := range (task{c, stored.TID}).Records(ctx, RecordQuery{Kind: RecordFile}) {
+		if err != nil {
+			return err
+		}
+		var file File
+		if err := json.Unmarshal(record.Data, &file); err != nil {
+			return fmt.Errorf("record %d: %w", record.Seq, err)
+		}
+		if err := removeFile(folder, file.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func removeFile(folder *fsafe.Root, name string) error {
+	if err := fsafe.CheckPath(name); err != nil {
+		return err
+	}
+	if err := folder.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove file: %w", err)
+	}
+	for parent := path.Dir(name); parent != "."; parent = path.Dir(parent) {
+		if folder.Remove(parent) != nil {
+			break // not empty
+		}
+	}
+	return nil
+}

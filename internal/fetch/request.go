@@ -1,0 +1,135 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/pixivoc/pixivoc/internal/fsafe"
+)
+
+// Kind says which content is wanted.
+type Kind int
+
+// The kinds of content.
+const (
+	// Picture is a whole JPEG, PNG, GIF or WebP file.
+	Picture Kind = iota
+	// Archive is a whole ZIP file.
+	Archive
+	// Any is everything, unchecked, except for an HTML page under the name of
+	// a picture or archive.
+	Any
+)
+
+// accepts says whether a type is of the kind.
+func (k Kind) accepts(t Type) bool {
+	switch k {
+	case Picture:
+		return t == JPEG || t == PNG || t == GIF || t == WebP
+	case Archive:
+		return t == ZIP
+	}
+	return true
+}
+
+// Request is one file to download.
+type Request struct {
+	// HTTP is a GET with the headers that the server wants, such as Referer.
+	// It is copied for each try; Range, If-Range and Accept-Encoding are set
+	// by Fetch.
+	HTTP *http.Request
+	// Do sends a request: the method Do of an http.Client, or a function that
+	// paces it too. Redirects are followed, or not, by Do.
+	Do func(*http.Request) (*http.Response, error)
+
+	// Admit, when set, is called before each request, with the host it goes to,
+	// and may let it wait; Timeout does not count then. report is called with
+	// nil once the head of an answer came, or else with why none did.
+	Admit func(ctx context.Context, host string) (report func(error), err error)
+
+	// Folder and Name say where the file goes. Name is relative, with slashes;
+	// each component must pass fsafe.Check. Missing folders are made.
+	Folder fsafe.Folder
+	Name   string
+	// Kind says which content is wanted.
+	Kind Kind
+	// FixExtension lets the name follow the content: a PNG that was asked for
+	// as "a.jpg" becomes "a.png". Without it such a file is refused. It does
+	// nothing for Any.
+	FixExtension bool
+
+	// Timeout is how long the other side may be silent while connecting, before
+	// the head of the answer, and between two pieces of the body. It does not
+	// bound the whole. Zero: for ever. Waiting for a free connection counts,
+	// so the transport must allow as many as there are transfers.
+	Timeout time.Duration
+	// MinRate is the lowest rate in bytes a second, measured over Timeout, at
+	// which a body may come. Zero: any.
+	MinRate int64
+	// MaxBytes is the longest file that is accepted. Zero: any length.
+	MaxBytes int64
+	// Size is the length in bytes that the file must have. Zero: not known.
+	Size int64
+	// SHA256 asks for a SHA-256 beside the CRC-32C. It costs much more.
+	SHA256 bool
+
+	// Progress, when set, is called with the number of bytes that arrived
+	// since the last call, for each filled buffer, by the goroutine of Fetch.
+	Progress func(n int64)
+	// Refuse, when set, is asked for the address of each answer, after
+	// redirects. An error of it ends the download.
+	Refuse func(*url.URL) error
+}
+
+// admit asks Admit.
+func (r *Request) admit(ctx context.Context) (report func(error), err error) {
+	if r.Admit == nil {
+		return func(error) {}, nil
+	}
+	return r.Admit(ctx, r.HTTP.URL.Host)
+}
+
+// check refuses requests that cannot be meant.
+func (r *Request) check() error {
+	switch {
+	case r.HTTP == nil || r.HTTP.URL == nil || r.Do == nil || r.Folder == nil:
+		return errors.New("request, sender or folder is missing")
+	case r.HTTP.Method != http.MethodGet && r.HTTP.Method != "":
+		return fmt.Errorf("method is %s, not GET", r.HTTP.Method)
+	}
+	if err := fsafe.CheckPath(r.Name); err != nil {
+		return err
+	}
+	lower := strings.ToLower(r.Name)
+	if strings.HasSuffix(lower, partSuffix) || strings.HasSuffix(lower, sidecarSuffix) {
+		return &fsafe.NameError{Name: r.Name, Reason: "ends as the name of an unfinished file does"}
+	}
+	return nil
+}
+
+// wantsFile says whether a page in the place of the file is surely wrong.
+func (r *Request) wantsFile() bool {
+	return r.Kind != Any || typeOfExtension(path.Ext(r.Name)) != Unknown
+}
+
+// names returns the names that a file of that type may be stored under, the
+// best first, or none when the extension is wrong and must stay.
+func (r *Request) names(t Type) []string {
+	extension := path.Ext(r.Name)
+	named := typeOfExtension(extension)
+	switch {
+	case r.Kind == Any || named == t:
+		return []string{r.Name}
+	case !r.FixExtension:
+		return nil
+	case named == Unknown && extension != "":
+		return []string{r.Name + t.Extension()}
+	}
+	return []string{strings.TrimSuffix(r.Name, extension) + t.Extension(), r.Name + t.Extension()}
+}

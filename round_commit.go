@@ -1,0 +1,167 @@
+package pixivoc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	maxGroup  = 64  // items that are finished together
+	maxCommit = 256 // items that are committed together
+)
+
+// finishFiles gives the files of finished items their names, as many items at
+// a time as have gathered. It ends when finished is closed.
+func (r *round) finishFiles() {
+	for first := range r.finished {
+		group := gather([]*itemRun{first}, r.finished, maxGroup)
+		r.finishGroup(group)
+		r.named <- group
+	}
+}
+
+// gather adds to a group what can be received without waiting.
+func gather[T any](group []T, more <-chan T, limit int) []T {
+	for len(group) < limit {
+		select {
+		case next, open := <-more:
+			if !open {
+				return group
+			}
+			group = append(group, next)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commitItems writes outcomes until named is closed.
+func (r *round) commitItems(ctx context.Context) {
+	for group := range r.named {
+		for len(group) < maxCommit {
+			more := gather(nil, r.named, 1)
+			if len(more) == 0 {
+				break
+			}
+			group = append(group, more[0]...)
+		}
+		r.commitGroup(ctx, group)
+	}
+}
+
+// commitGroup ends the claims of a group. A round that was told to end still
+// commits what is done: the files are there, and doing it again would cost the
+// site a second request.
+func (r *round) commitGroup(ctx context.Context, group []*itemRun) {
+	var commits []Commit
+	var items []*itemRun
+	var released []Claim
+	for _, done := range group {
+		commit := r.settle(done)
+		if done.release {
+			released = append(released, done.item.Claim)
+			continue
+		}
+		commits = append(commits, commit)
+		items = append(items, done)
+	}
+	if len(released) > 0 {
+		if err := r.run.client.config.Store.Release(context.WithoutCancel(ctx), released); err != nil {
+			r.halt(fmt.Errorf("release items: %w", err))
+		}
+	}
+	var errs []error
+	if len(commits) > 0 {
+		errs = r.commit(ctx, commits)
+	}
+	r.count(commits, items, errs)
+	r.drop(group)
+	r.publish(commits, items, errs)
+	r.freed.raise()
+}
+
+// commit writes to the store and, while the round goes on, waits for room when
+// the store's disk is full.
+func (r *round) commit(ctx context.Context, commits []Commit) []error {
+	for {
+		errs := r.run.client.config.Store.Commit(context.WithoutCancel(ctx), commits)
+		full := errors.Join(errs...)
+		if !errors.Is(full, ErrDiskFull) {
+			return errs
+		}
+		r.run.show(StateDiskFull, full.Error())
+		if pause(ctx, diskPoll) != nil {
+			return errs
+		}
+	}
+}
+
+// count adds a group to the result of the round. A commit that was refused as
+// stale counts nothing: somebody else has the item. Any other refusal ends the
+// round, because the store cannot be trusted with the next one either.
+func (r *round) count(commits []Commit, items []*itemRun, errs []error) {
+	var bytes int64
+	r.mu.Lock()
+	for i, commit := range commits {
+		if errs != nil && errs[i] != nil {
+			continue
+		}
+		bytes += commit.Bytes
+		if commit.Outcome != OutcomeAgain {
+			r.result.ended++
+			continue
+		}
+		r.result.again++
+		if r.result.cause == nil {
+			r.result.cause = items[i].err
+		}
+	}
+	r.mu.Unlock()
+	r.run.job.live.change(func(l *liveTask) { l.task.Bytes += bytes })
+	for i, err := range errs {
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrStaleClaim):
+			r.run.log.Warn("item was claimed by somebody else", "stage", r.stage, "key", items[i].item.Key)
+		default:
+			r.halt(fmt.Errorf("commit item %q: %w", items[i].item.Key, notFound(err)))
+		}
+	}
+}
+
+// drop forgets the claims of a group.
+func (r *round) drop(group []*itemRun) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, done := range group {
+		delete(r.held, done.item.ID)
+	}
+}
+
+// publish tells what became of a group.
+func (r *round) publish(commits []Commit, items []*itemRun, errs []error) {
+	c, live := r.run.client, r.run.job.live
+	if live.due(time.Now()) {
+		if counts, err := c.config.Store.CountItems(context.Background(), r.run.task.TID); err == nil {
+			live.change(func(l *liveTask) { l.counts = counts })
+		}
+		c.publishTask(context.Background(), EventTaskChanged, r.run.task.TID)
+	}
+	for i, commit := range commits {
+		if errs != nil && errs[i] != nil || commit.Outcome == OutcomeAgain {
+			continue
+		}
+		item := items[i].item.Item
+		item.Stage = r.stage
+		event := Event{Kind: EventItemDone, Item: &ItemStatus{Item: item, State: ItemDone}}
+		if commit.Outcome == OutcomeFailed {
+			event.Kind = EventItemFailed
+			event.Item.State, event.Item.Reason, event.Item.Detail = ItemFailed, commit.Reason, commit.Detail
+		}
+		event.Task, _ = live.info()
+		c.events.publish(event)
+	}
+}

@@ -1,0 +1,162 @@
+package pixivoc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/pixivoc/pixivoc/internal/silence"
+)
+
+// work runs the stage on one item, again and again while its verdict is
+// RetryAfter. The item's place among ConcurrencyNumber is free while it waits.
+func (r *round) work(ctx context.Context, item ClaimedItem) *itemRun {
+	done := &itemRun{item: item}
+	for {
+		rt := &stageRuntime{round: r, item: item.Item}
+		done.output, done.err = r.runStage(ctx, rt, item.Item)
+		done.files = rt.files
+		if done.err == nil {
+			done.err = done.output.Err()
+		}
+		wait, later := retryWait(done.err)
+		if !later || ctx.Err() != nil {
+			break
+		}
+		r.run.log.Info("item waits", "stage", r.stage, "key", item.Key, "wait", wait, "cause", done.err)
+		if !r.waitOutside(ctx, wait) {
+			done.slotLost = !r.spec.Paced
+			break
+		}
+	}
+	if ctx.Err() != nil && done.err != nil {
+		done.release = true
+	}
+	return done
+}
+
+// waitOutside waits without a place among the running items. False means that
+// the round ended and the place is gone.
+func (r *round) waitOutside(ctx context.Context, wait time.Duration) bool {
+	if r.spec.Paced {
+		return pause(ctx, wait) == nil
+	}
+	slots := &r.run.client.slots
+	slots.Release()
+	return pause(ctx, wait) == nil && slots.Acquire(ctx) == nil
+}
+
+// retryWait says whether an error is a RetryAfter verdict and how long to wait.
+func retryWait(err error) (time.Duration, bool) {
+	if later, ok := errors.AsType[*RetryAfterError](err); ok {
+		return min(max(later.Wait, 0), maxLimitPause), true
+	}
+	if limit, ok := errors.AsType[*RateLimitError](err); ok {
+		if limit.Wait <= 0 {
+			return limitedPause, true
+		}
+		return min(limit.Wait, maxLimitPause), true
+	}
+	return 0, false
+}
+
+// runStage calls the stage and turns a panic into an error of the item.
+func (r *round) runStage(ctx context.Context, rt Runtime, item Item) (output Output, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.run.log.Error("stage panicked", "stage", r.stage, "key", item.Key, "panic", cause, "stack", string(debug.Stack()))
+			err = Permanent(ReasonPanic, fmt.Errorf("stage %s panicked: %v", r.stage, cause))
+		}
+	}()
+	return r.spec.Stage.Run(ctx, rt, item)
+}
+
+// settle turns the run of an item into the commit of its claim. An error that
+// concerns more than the item ends the round instead.
+func (r *round) settle(done *itemRun) Commit {
+	commit := Commit{Claim: done.item.Claim, Round: r.number, Outcome: OutcomeDone}
+	err := done.err
+	if err == nil {
+		if err = r.route(done); err == nil {
+			commit.Items, commit.Records, commit.Bytes = done.output.Items, done.output.Records, done.bytes()
+			return commit
+		}
+		err = Permanent(ReasonPayload, err)
+	}
+	if done.release || concernsTask(err) {
+		if !done.release {
+			r.halt(err)
+		}
+		done.release = true
+		return commit
+	}
+	staged := &StageError{Task: r.run.task.TID, Stage: r.stage, Key: done.item.Key, Attempt: done.item.Attempts + 1, Err: err}
+	commit.Outcome, commit.Reason, commit.Detail = OutcomeAgain, reasonOf(err), shorten(err.Error())
+	if permanent, ok := errors.AsType[*PermanentError](err); ok {
+		commit.Outcome, commit.Reason = OutcomeFailed, permanent.Reason
+	} else if _, ok := errors.AsType[*FieldError](err); ok {
+		commit.Outcome, commit.Reason = OutcomeFailed, ReasonRefused
+	}
+	r.run.log.Log(context.Background(), levelOf(commit.Outcome), "item failed", "outcome", commit.Outcome, "error", staged)
+	done.err = staged
+	return commit
+}
+
+func levelOf(outcome Outcome) slog.Level {
+	if outcome == OutcomeFailed {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// route gives the outputs of an item their stages.
+func (r *round) route(done *itemRun) error {
+	kind := r.run.kind
+	at := kind.stageIndex(r.stage)
+	for i := range done.output.Items {
+		item := &done.output.Items[i]
+		if item.Stage == "" {
+			if at+1 >= len(kind.Stages) {
+				return fmt.Errorf("task type %s: item %q has no stage to go to after %s", kind.Name, item.Key, r.stage)
+			}
+			item.Stage = kind.Stages[at+1].Stage.Name()
+		}
+		if err := kind.checkItem(*item, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// concernsTask tells errors that every other item would meet as well.
+func concernsTask(err error) bool {
+	for _, cause := range []error{ErrDiskFull, ErrSavePath, ErrNoToken, ErrTokenRejected, ErrClosed} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
+}
+
+// reasonOf returns the stable word for a passing failure.
+func reasonOf(err error) string {
+	if _, ok := errors.AsType[*BlockedError](err); ok {
+		return ReasonBlocked
+	}
+	if _, ok := errors.AsType[*StatusError](err); ok {
+		return ReasonServer
+	}
+	if _, ok := errors.AsType[*silence.TimeoutError](err); ok {
+		return ReasonNetwork
+	}
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return ReasonNetwork
+	}
+	return ReasonOther
+}

@@ -1,0 +1,255 @@
+package pixivoc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/pixivoc/pixivoc/internal/fsafe"
+)
+
+const (
+	afterProgress  = time.Second      // between two rounds when the first got on
+	maxRoundPause  = time.Minute      // between two rounds that did not
+	maxTimeout     = 10 * time.Minute // where a time-out stops growing
+	diskPoll       = 15 * time.Second // how often a full disk is looked at
+	minFreeBytes   = 16 << 20         // room that ends StateDiskFull
+	maxDetailBytes = 1 << 10          // of an error kept with an item
+)
+
+// taskRun is one run of a task, from the queue to its end.
+type taskRun struct {
+	client *client
+	job    *job
+	kind   *TaskType
+	task   StoredTask  // only the run's own goroutine reads and writes it
+	folder *fsafe.Root // nil for a type that saves no files
+	log    *slog.Logger
+}
+
+// runTask is the body of a job. It writes the final state of the task unless
+// somebody stopped it.
+func (c *client) runTask(ctx context.Context, j *job) {
+	stored := j.live.stored()
+	r := &taskRun{client: c, job: j, task: stored, log: c.log.With("task", stored.TID, "type", stored.Type)}
+	err := r.run(ctx)
+	if ctx.Err() != nil || !c.queue.beginFinish(j) {
+		c.publishTask(context.Background(), EventTaskChanged, j.tid)
+		return
+	}
+	change := TaskChange{State: new(StateOver), Stage: new(StageOver), FinishedAt: new(time.Now().UTC())}
+	if err != nil {
+		r.log.Error("task gave up", "error", err)
+		change = TaskChange{State: new(StateError), Error: new(shorten(err.Error()))}
+	}
+	j.live.change(func(l *liveTask) { l.apply(change) })
+	if err := c.config.Store.UpdateTask(context.Background(), j.tid, change); err != nil {
+		r.log.Error("save the end of the task", "error", err)
+	}
+	kind := EventTaskOver
+	if err != nil {
+		kind = EventTaskChanged
+	}
+	c.publishTask(context.Background(), kind, j.tid)
+}
+
+// run does the task's stages until nothing is pending. The error is why the
+// task gave up, or the context's.
+func (r *taskRun) run(ctx context.Context) (err error) {
+	if r.kind, err = r.client.taskType(r.task.Type); err != nil {
+		return err
+	}
+	if r.kind.Files {
+		if r.folder, err = openSavePath(r.task.SavePath); err != nil {
+			return err
+		}
+		defer func() { _ = r.folder.Close() }()
+	}
+	for ctx.Err() == nil {
+		counts, err := r.client.config.Store.CountItems(ctx, r.task.TID)
+		if err != nil {
+			return fmt.Errorf("count items: %w", err)
+		}
+		r.job.live.change(func(l *liveTask) { l.counts = counts })
+		spec := r.kind.nextStage(counts)
+		if spec == nil {
+			return nil
+		}
+		if err := r.enter(ctx, spec); err != nil {
+			return err
+		}
+		if err := r.pass(ctx, spec); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// enter moves the task to a stage and waits for the token that it needs.
+func (r *taskRun) enter(ctx context.Context, spec *StageSpec) error {
+	if name := spec.Stage.Name(); name != r.task.Stage {
+		if err := r.update(ctx, TaskChange{Stage: &name, Round: new(0), Idle: new(0)}); err != nil {
+			return err
+		}
+	}
+	if spec.NeedsToken {
+		if err := r.awaitToken(ctx); err != nil {
+			return err
+		}
+	}
+	r.show(StateDownloading, "")
+	return nil
+}
+
+// pass does one round of a stage and decides what comes after it.
+func (r *taskRun) pass(ctx context.Context, spec *StageSpec) error {
+	result := r.runRound(ctx, spec)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(result.halt, ErrDiskFull):
+		return r.awaitRoom(ctx, result.halt)
+	case errors.Is(result.halt, ErrNoToken), errors.Is(result.halt, ErrTokenRejected):
+		return r.awaitToken(ctx)
+	case result.halt != nil:
+		return result.halt
+	case result.again == 0:
+		return nil
+	}
+	idle := r.task.Idle + 1
+	if result.ended > 0 {
+		idle = 0
+	}
+	if err := r.update(ctx, TaskChange{Round: new(r.task.Round + 1), Idle: &idle}); err != nil {
+		return err
+	}
+	if idle >= r.client.config.MaxIdleRounds {
+		return fmt.Errorf("no progress in %d rounds, %d items left; first cause: %w", idle, result.again, result.cause)
+	}
+	r.show(StateDownloading, fmt.Sprintf("%d items failed and will be tried again: %s", result.again, shorten(result.cause.Error())))
+	return pause(ctx, roundPause(idle))
+}
+
+// roundPause grows with the rounds that made no progress: 1, 2, 4 … 60 s.
+func roundPause(idle int) time.Duration {
+	if idle == 0 {
+		return afterProgress
+	}
+	wait := min(maxRoundPause, time.Second<<min(idle-1, 10))
+	return wait - time.Duration(rand.Int64N(int64(wait/10)+1))
+}
+
+// timeout is the environment's, grown with the rounds when Increment is on.
+func (r *taskRun) timeout() time.Duration {
+	env := r.client.Env()
+	if !env.Increment {
+		return env.Timeout
+	}
+	return max(env.Timeout, min(env.Timeout+time.Duration(r.task.Round)*TimeoutIncrement, maxTimeout))
+}
+
+// update changes the stored task and the live one alike.
+func (r *taskRun) update(ctx context.Context, change TaskChange) error {
+	if err := r.client.config.Store.UpdateTask(ctx, r.task.TID, change); err != nil {
+		return fmt.Errorf("update task: %w", notFound(err))
+	}
+	r.job.live.change(func(l *liveTask) { l.apply(change) })
+	r.task = r.job.live.stored()
+	return nil
+}
+
+// show changes what can be seen of the run.
+func (r *taskRun) show(state State, waiting string) {
+	changed := false
+	r.job.live.change(func(l *liveTask) {
+		changed = l.state != state || l.waiting != waiting
+		l.state, l.waiting = state, waiting
+	})
+	if changed {
+		r.client.publishTask(context.Background(), EventTaskChanged, r.task.TID)
+	}
+}
+
+// awaitToken returns when somebody is logged in. A refused login ends when the
+// token changes.
+func (r *taskRun) awaitToken(ctx context.Context) error {
+	c := r.client
+	if c.tokens == nil {
+		return nil
+	}
+	for {
+		changed := c.token.next()
+		_, err := c.tokens.Token(ctx)
+		if err == nil || Retryable(err) {
+			return nil // a passing fault is met again by the request itself
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r.show(StateWaitToken, err.Error())
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// awaitRoom returns when there is room at the save path again.
+func (r *taskRun) awaitRoom(ctx context.Context, cause error) error {
+	r.log.Warn("disk full, waiting for room", "error", cause)
+	for {
+		free, err := fsafe.Free(r.task.SavePath)
+		if err == nil && free >= minFreeBytes {
+			// The floor may be met although a quota is not, so the first try
+			// must not come at once.
+			return pause(ctx, time.Second)
+		}
+		r.show(StateDiskFull, fmt.Sprintf("%v (%d bytes free)", cause, free))
+		if err := pause(ctx, diskPoll); err != nil {
+			return err
+		}
+	}
+}
+
+// openSavePath makes the save path when it is missing and opens it.
+func openSavePath(path string) (*fsafe.Root, error) {
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return nil, savePathError(path, err)
+	}
+	folder, err := fsafe.Open(path)
+	if err != nil {
+		return nil, savePathError(path, err)
+	}
+	return folder, nil
+}
+
+func savePathError(path string, err error) error {
+	if fsafe.IsDiskFull(err) {
+		return fmt.Errorf("open save path %s: %w: %w", path, ErrDiskFull, err)
+	}
+	return fmt.Errorf("open save path %s: %w: %w", path, ErrSavePath, err)
+}
+
+// pause waits, or returns the context's error.
+func pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func shorten(text string) string {
+	if len(text) <= maxDetailBytes {
+		return text
+	}
+	return text[:maxDetailBytes] + " …"
+}

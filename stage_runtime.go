@@ -1,0 +1,33 @@
+package pixivoc
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"github.com/pixivoc/pixivoc/internal/fetch"
+)
+
+// stageRuntime is the Runtime of one run of one item.
+type stageRuntime struct {
+	round *round
+	item  Item
+	files []*fetch.Staged
+}
+
+func (s *stageRuntime) Do(request *http.Request) (*http.Response, error) {
+	return s.round.run.client.do(request, s.round.run.timeout())
+}
+
+func (s *stageRuntime) Task() TaskInfo {
+	info, _ := s.round.run.job.live.info()
+	return s.round.run.client.withLimit(info)
+}
+
+func (s *stageRuntime) Options() json.RawMessage { return s.round.run.task.Options }
+
+func (s *stageRuntime) Env() Env { return s.round.run.client.Env() }
+
+func (s *stageRuntime) Logger() *slog.Logger {
+	return s.round.run.log.With("stage", s.round.stage, "key", s.item.Key)
+}

@@ -1,0 +1,188 @@
+package pixivoc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+)
+
+// task is the Task that a client hands out.
+type task struct {
+	client *client
+	tid    int64
+}
+
+func (t task) ID() int64 { return t.tid }
+
+func (t task) Info(ctx context.Context) (TaskInfo, error) {
+	if t.client.isClosed() {
+		return TaskInfo{}, ErrClosed
+	}
+	return t.client.taskInfo(ctx, t.tid)
+}
+
+func (t task) Start(ctx context.Context) error {
+	c := t.client
+	unlock, err := c.locks.lock(ctx, t.tid)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	stored, err := c.loadTask(ctx, t.tid)
+	if err != nil {
+		return err
+	}
+	if !stored.Seeded {
+		return fmt.Errorf("start task %d: its list was not read to the end; create it again with the same key: %w", t.tid, ErrState)
+	}
+	if stored.State == StateOver {
+		return nil
+	}
+	if _, err := c.taskType(stored.Type); err != nil {
+		return fmt.Errorf("start task %d: %w", t.tid, err)
+	}
+	if j, _ := c.queue.find(t.tid); j == nil || stored.State != StateQueued {
+		change := TaskChange{State: new(StateQueued), Error: new(""), Idle: new(0)}
+		if err := c.config.Store.UpdateTask(ctx, t.tid, change); err != nil {
+			return fmt.Errorf("start task %d: %w", t.tid, notFound(err))
+		}
+		stored.State, stored.Error, stored.Idle = StateQueued, "", 0
+	}
+	if err := c.queue.add(c.newJob(stored)); err != nil {
+		return err
+	}
+	c.publishTask(ctx, EventTaskChanged, t.tid)
+	return nil
+}
+
+func (t task) Stop(ctx context.Context) error {
+	unlock, err := t.client.locks.lock(ctx, t.tid)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := t.client.loadTask(ctx, t.tid); err != nil {
+		return err
+	}
+	_, err = t.client.stopTask(ctx, t.tid)
+	return err
+}
+
+// stopTask does the work of Stop for a caller that holds the task's lock. The
+// job, when there is one, still runs.
+func (c *client) stopTask(ctx context.Context, tid int64) (*job, error) {
+	ending, wasActive := c.queue.stop(tid)
+	if !wasActive {
+		return ending, nil
+	}
+	if err := c.config.Store.UpdateTask(ctx, tid, TaskChange{State: new(StateStopped)}); err != nil {
+		return ending, fmt.Errorf("stop task %d: %w", tid, notFound(err))
+	}
+	c.publishTask(ctx, EventTaskChanged, tid)
+	return ending, nil
+}
+
+func (t task) Delete(ctx context.Context, options DeleteOptions) error {
+	c := t.client
+	unlock, err := c.locks.lock(ctx, t.tid)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	stored, err := c.loadTask(ctx, t.tid)
+	if err != nil {
+		return err
+	}
+	ending, err := c.stopTask(ctx, t.tid)
+	if err != nil {
+		return err
+	}
+	if ending != nil {
+		select {
+		case <-ending.done:
+		case <-ctx.Done():
+			return fmt.Errorf("delete task %d: stage %s has not ended: %w", t.tid, ending.live.stageName(), ctx.Err())
+		}
+	}
+	if options.Files {
+		if err := c.removeFiles(ctx, stored); err != nil {
+			return fmt.Errorf("delete task %d: %w", t.tid, err)
+		}
+	}
+	if err := c.config.Store.DeleteTask(ctx, t.tid); err != nil {
+		return fmt.Errorf("delete task %d: %w", t.tid, notFound(err))
+	}
+	c.events.publish(Event{Kind: EventTaskDeleted, Task: TaskInfo{TID: t.tid, TaskName: stored.Name}})
+	return nil
+}
+
+func (t task) Wait(ctx context.Context) (TaskInfo, error) {
+	for {
+		j, _ := t.client.queue.find(t.tid)
+		if j == nil {
+			return t.Info(ctx)
+		}
+		select {
+		case <-j.done:
+		case <-ctx.Done():
+			return TaskInfo{}, ctx.Err()
+		}
+	}
+}
+
+func (t task) Items(ctx context.Context, query ItemQuery) iter.Seq2[ItemStatus, error] {
+	query.Task, query.Limit = t.tid, pageSize
+	return pages(func() ([]ItemStatus, error) {
+		page, err := t.client.config.Store.ListItems(ctx, query)
+		if len(page) > 0 {
+			query.After = page[len(page)-1].ID
+		}
+		return page, notFound(err)
+	})
+}
+
+func (t task) Records(ctx context.Context, query RecordQuery) iter.Seq2[Record, error] {
+	query.Task, query.Limit = t.tid, pageSize
+	return pages(func() ([]Record, error) {
+		page, err := t.client.config.Store.ListRecords(ctx, query)
+		if len(page) > 0 {
+			query.After = page[len(page)-1].Seq
+		}
+		return page, notFound(err)
+	})
+}
+
+// pageSize is how much of a list is held in memory.
+const pageSize = 500
+
+// pages yields what next returns, until it returns less than a page.
+func pages[T any](next func() ([]T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			page, err := next()
+			for _, entry := range page {
+				if !yield(entry, nil) {
+					return
+				}
+			}
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			if len(page) < pageSize {
+				return
+			}
+		}
+	}
+}
+
+// notFound turns a store's fs.ErrNotExist about a task into ErrTaskNotFound.
+func notFound(err error) error {
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrTaskNotFound) {
+		return fmt.Errorf("%w: %w", ErrTaskNotFound, err)
+	}
+	return err
+}
