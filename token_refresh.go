@@ -90,9 +90,9 @@ func (m *TokenManager) flying(f *flight) bool {
 	return m.flight == f
 }
 
-// land ends a flight and reports whether it had an effect. It has none when
-// something overtook it: then a logout, which waits for turn, removes what the
-// flight saved.
+// land ends a flight and reports whether there is anything to tell. It has no
+// effect when something overtook it (then a logout, which waits for turn,
+// removes what the flight saved) and when Close cut it off.
 func (m *TokenManager) land(f *flight, next storedToken, unsaved *storedToken, err error) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -100,13 +100,17 @@ func (m *TokenManager) land(f *flight, next storedToken, unsaved *storedToken, e
 		return false
 	}
 	m.flight = nil
+	defer close(f.done)
 	now, s := time.Now(), m.session
-	if err == nil {
+	switch {
+	case err == nil:
 		m.session = &session{storedToken: next, obtained: now}
 		if s.refused {
 			m.session.forced = s.forced + 1
 		}
-	} else {
+	case m.closed:
+		return false
+	default:
 		delay := min(time.Second<<min(s.failures, 30), maxRetryDelay)
 		if errors.Is(err, ErrTokenRejected) {
 			delay = m.config.Cooldown
@@ -116,7 +120,6 @@ func (m *TokenManager) land(f *flight, next storedToken, unsaved *storedToken, e
 		s.failure = &RefreshError{Until: now.Add(delay), Err: err}
 		f.err = s.failure
 	}
-	close(f.done)
 	return true
 }
 
@@ -213,7 +216,8 @@ func (t storedToken) valid(now time.Time) bool {
 
 // usable says whether the token may be sent.
 func (s *session) usable(now time.Time) bool {
-	return s.valid(now) && !s.refused && !errors.Is(s.failure, ErrTokenRejected)
+	rejected := s.failure != nil && errors.Is(s.failure, ErrTokenRejected)
+	return s.valid(now) && !s.refused && !rejected
 }
 
 // fresh says whether it is too early for a refresh: less than three quarters
