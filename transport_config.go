@@ -179,7 +179,7 @@ func (c TransportConfig) equal(other TransportConfig) bool {
 		c.Hosts.equal(other.Hosts) &&
 		isSame(c.Resolver, other.Resolver) &&
 		c.Timeout == other.Timeout &&
-		c.RootCAs == other.RootCAs &&
+		c.RootCAs.Equal(other.RootCAs) &&
 		c.MaxIdlePerHost == other.MaxIdlePerHost &&
 		slices.Equal(c.ECHConfigList, other.ECHConfigList) &&
 		c.ECHHost == other.ECHHost &&

@@ -49,7 +49,6 @@ func (d *Dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 func (d *Dialer) handshake(ctx context.Context, conn net.Conn, host string, s Strategy, echList []byte) (net.Conn, error) {
 	ctx, cancel := d.bound(ctx, 1)
 	defer cancel()
-	conn = newReadBuffer(conn)
 	if s == Split {
 		conn = clienthello.NewConn(conn, host, d.config.SplitDelay)
 	}
