@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+const envLong = `See and change the saved environment: how the site is reached, and how fast.
+
+  proxy-mode   0 or direct: straight to the site
+               1 or proxy: through the proxy
+               2 or ip: to addresses from a table instead of the name service
+  proxy        URL of the proxy: http, https, socks5 or socks5h
+  hosts        address table for mode 2: host=ip[:port],host=ip[:port],...
+               host=sni, host=nosni, host=ech or host=split chooses how TLS
+               names a host; an empty value brings the built-in table back
+  timeout      bound for connecting, for an answer, and for any silence in it
+  concurrency  files to fetch at a time, 1 to 64
+  interval     least time between two questions to the site
+  increment    true or false: let the timeout grow with each round that
+               leaves something behind
+
+A flag such as --timeout changes a value for one run only; env set saves it.`
+
+func (a *app) envCommand() *cobra.Command {
+	cmd := group("env", "See and change the saved environment", envLong)
+	cmd.Example = `  pixivoc env show
+  pixivoc env set timeout=30s concurrency=5
+  pixivoc env set proxy-mode=proxy proxy=socks5://127.0.0.1:1080`
+	show := &cobra.Command{
+		Use: "show", Short: "Show all settings", Args: noArgs(),
+		Long:    "Show all settings: the saved value, and the one in force where a flag or a\nvariable changes it for this run.",
+		Example: "  pixivoc env show",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.envShow(cmd.Context()) },
+	}
+	get := &cobra.Command{
+		Use: "get NAME", Short: "Show one saved setting", Args: needArgs("one setting, as timeout"),
+		Example: "  pixivoc env get timeout",
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.envGet(cmd.Context(), args) },
+	}
+	set := &cobra.Command{
+		Use: "set NAME=VALUE ...", Short: "Change and save settings",
+		Args:    needArgs("at least one setting with its value, as timeout=30s"),
+		Long:    "Change and save settings. When one of them is refused, none is changed.",
+		Example: "  pixivoc env set timeout=30s concurrency=5\n  pixivoc env set hosts=",
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.envSet(cmd, args) },
+	}
+	cmd.AddCommand(show, get, set)
+	return cmd
+}
+
+// envEntry is one setting of the environment as the command line has it.
+type envEntry struct {
+	name string
+	flag string // that overrides it, or ""
+	show func(pixivoc.Env) string
+	set  func(patch *pixivoc.EnvPatch, text string) error
+}
+
+func envEntries() []envEntry {
+	return []envEntry{
+		{"proxy-mode", "proxy-mode", func(e pixivoc.Env) string { return modeText(e.ProxyMode) },
+			func(patch *pixivoc.EnvPatch, text string) error {
+				mode, err := parseProxyMode(text)
+				patch.ProxyMode = &mode
+				return err
+			}},
+		{"proxy", "proxy", func(e pixivoc.Env) string { return redactProxy(e.Proxy) },
+			func(patch *pixivoc.EnvPatch, text string) error { patch.Proxy = &text; return nil }},
+		{"hosts", "host", func(e pixivoc.Env) string { return hostsText(e.Hosts) },
+			func(patch *pixivoc.EnvPatch, text string) error {
+				var list hostList
+				if err := list.Set(text); err != nil {
+					return err
+				}
+				table, err := list.table()
+				patch.Hosts = &table
+				return err
+			}},
+		{"timeout", "timeout", func(e pixivoc.Env) string { return e.Timeout.String() },
+			func(patch *pixivoc.EnvPatch, text string) (err error) {
+				patch.Timeout, err = parseDuration(text)
+				return err
+			}},
+		{"concurrency", "concurrency", func(e pixivoc.Env) string { return strconv.Itoa(e.ConcurrencyNumber) },
+			func(patch *pixivoc.EnvPatch, text string) error {
+				number, err := strconv.Atoi(text)
+				patch.ConcurrencyNumber = &number
+				if err != nil {
+					return fmt.Errorf("%q is not a whole number", text)
+				}
+				return nil
+			}},
+		{"interval", "interval", func(e pixivoc.Env) string { return e.IntervalTime.String() },
+			func(patch *pixivoc.EnvPatch, text string) (err error) {
+				patch.IntervalTime, err = parseDuration(text)
+				return err
+			}},
+		{"increment", "", func(e pixivoc.Env) string { return strconv.FormatBool(e.Increment) },
+			func(patch *pixivoc.EnvPatch, text string) error {
+				value, err := strconv.ParseBool(text)
+				patch.Increment = &value
+				if err != nil {
+					return fmt.Errorf("%q is neither true nor false", text)
+				}
+				return nil
+			}},
+	}
+}
+
+func parseDuration(text string) (*time.Duration, error) {
+	duration, err := parseSeconds(text)
+	return &duration, err
+}
+
+func findEnv(name string) (envEntry, error) {
+	var names []string
+	for _, entry := range envEntries() {
+		if entry.name == name {
+			return entry, nil
+		}
+		names = append(names, entry.name)
+	}
+	return envEntry{}, fmt.Errorf("there is no setting %q; there are %s", printable(name), strings.Join(names, ", "))
+}
+
+func (a *app) envShow(ctx context.Context) error {
+	patch, err := a.set.override()
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, false, func(s *session) error {
+		saved := s.client.Env()
+		now, err := saved.Apply(patch)
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, entry := range envEntries() {
+			row := []string{entry.name, entry.show(saved), entry.show(pixivoc.DefaultEnv()), ""}
+			if shown := entry.show(now); shown != row[1] {
+				row[3] = shown
+				if source := a.set.given[entry.flag]; source != "" {
+					row[3] += " (" + source + ")"
+				}
+			}
+			rows = append(rows, row)
+		}
+		heading := []string{"SETTING", "SAVED", "DEFAULT", "THIS RUN"}
+		return a.print(columns(a.screenOf(a.stdout), heading, rows))
+	})
+}
+
+func (a *app) envGet(ctx context.Context, names []string) error {
+	return a.with(ctx, false, func(s *session) error {
+		for _, name := range names {
+			entry, err := findEnv(name)
+			if err != nil {
+				return err
+			}
+			if err := a.print(entry.show(s.client.Env()) + "\n"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (a *app) envSet(cmd *cobra.Command, args []string) error {
+	for _, entry := range envEntries() {
+		if cmd.Flags().Changed(entry.flag) {
+			return &usageError{cmd.CommandPath(), fmt.Errorf("--%s is for one run; to save it: pixivoc env set %s=VALUE", entry.flag, entry.name)}
+		}
+	}
+	var patch pixivoc.EnvPatch
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			return &usageError{cmd.CommandPath(), fmt.Errorf("%q is not of the form NAME=VALUE", printable(arg))}
+		}
+		entry, err := findEnv(name)
+		if err != nil {
+			return err
+		}
+		if err := entry.set(&patch, value); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return a.with(cmd.Context(), false, func(s *session) error {
+		if _, err := s.client.UpdateEnv(cmd.Context(), patch); err != nil {
+			return err
+		}
+		if a.set.quiet {
+			return nil
+		}
+		return a.print("Saved.\n")
+	})
+}
+
+func modeText(mode pixivoc.ProxyMode) string { return fmt.Sprintf("%d (%s)", int(mode), mode) }
+
+// redactProxy hides the password of a proxy.
+func redactProxy(text string) string {
+	if text == "" {
+		return ""
+	}
+	address, err := url.Parse(text)
+	if err != nil {
+		return "(unreadable)"
+	}
+	return address.Redacted()
+}
+
+func hostsText(table pixivoc.HostTable) string {
+	if len(table) == 0 {
+		return "(built in)"
+	}
+	return strings.Join(table.Entries(), ",")
+}

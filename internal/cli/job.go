@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/pixiv"
+)
+
+// errLoginNeeded is why a run ends whose tasks wait for a login.
+var errLoginNeeded = fmt.Errorf("the tasks wait for a login: %w", pixivoc.ErrTokenRejected)
+
+// job is a set of tasks that a command runs to their end.
+type job struct {
+	label string // for the bar, as "user 11"
+	tasks []pixivoc.Task
+	// again says how to go on after an interrupt.
+	again string
+}
+
+// runJob starts the tasks, shows how they get on, and reports at the end. The
+// error is an *exitError unless the job could not be carried out.
+func (a *app) runJob(ctx context.Context, s *session, j job) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	before, err := s.tally(ctx, j.tasks)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	if err := a.runTasks(ctx, s, j, before); err != nil {
+		if ctx.Err() != nil {
+			stop() // from here on a second ctrl-C ends the process at once
+			return a.interrupted(ctx, s, j)
+		}
+		return err
+	}
+	end, err := s.report(ctx, j.tasks, before)
+	if err != nil {
+		return err
+	}
+	end.elapsed = time.Since(started)
+	a.show(end)
+	return end.verdict()
+}
+
+// runTasks starts the tasks and waits until they have come to an end.
+func (a *app) runTasks(ctx context.Context, s *session, j job, before tally) error {
+	run, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
+	if a.followed(before) {
+		watch := a.startWatch(run, s.client, j.label, before.infos, a.set.quiet, func() { refuse(errLoginNeeded) })
+		defer watch.stop()
+	}
+	for _, task := range j.tasks {
+		if err := task.Start(run); err != nil {
+			return err
+		}
+	}
+	for _, task := range j.tasks {
+		if _, err := task.Wait(run); err != nil {
+			if cause := context.Cause(run); cause != nil && errors.Is(err, run.Err()) {
+				return cause
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// followed says whether the run needs events: for a display, or to notice
+// that a task waits for a login. A quiet run of links needs none, and events
+// cost time with each file.
+func (a *app) followed(before tally) bool {
+	if !a.set.quiet {
+		return true
+	}
+	for _, info := range before.infos {
+		if info.TypeName != pixiv.Links {
+			return true
+		}
+	}
+	return false
+}
+
+// interrupted stops the tasks and says how to go on.
+func (a *app) interrupted(ctx context.Context, s *session, j job) error {
+	a.console.printf("Stopping ... (ctrl-C again ends at once)")
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
+	defer cancel()
+	left := 0
+	for _, task := range j.tasks {
+		if err := task.Stop(bounded); err != nil {
+			return &exitError{ExitInterrupted, err}
+		}
+	}
+	for _, task := range j.tasks {
+		info, err := task.Wait(bounded)
+		if err != nil {
+			return &exitError{ExitInterrupted, err}
+		}
+		if !info.Over {
+			left++
+		}
+	}
+	if left == 0 {
+		a.console.printf("Stopped; all was done already.")
+		return &exitError{code: ExitInterrupted}
+	}
+	a.console.printf("Stopped. What is saved stays, begun files too. To go on: %s.", j.again)
+	return &exitError{code: ExitInterrupted}
+}

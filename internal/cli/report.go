@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/pixiv"
+)
+
+// tally is what tasks had before a run.
+type tally struct {
+	infos []pixivoc.TaskInfo
+	files int
+	bytes int64
+}
+
+// report is how a run ended.
+type report struct {
+	infos    []pixivoc.TaskInfo
+	files    int // saved by this run
+	allFiles int // saved by all runs of these tasks
+	bytes    int64
+	allBytes int64
+	elapsed  time.Duration
+	skipped  failures // what cannot be had and need not be
+	failed   failures // what should be there and is not
+	cut      []string // why a list of works may not be whole
+	unsaved  bool     // the tasks save no files
+}
+
+// failures are items that can never be done: all counted, the first kept.
+type failures struct {
+	count int
+	first []failure
+}
+
+type failure struct {
+	tid    int64
+	key    string
+	reason string
+	detail string
+}
+
+// maxReported is how many failures of each kind a report lists.
+const maxReported = 20
+
+func (f *failures) add(entry failure) {
+	f.count++
+	if len(f.first) < maxReported {
+		f.first = append(f.first, entry)
+	}
+}
+
+// tally counts what the tasks have.
+func (s *session) tally(ctx context.Context, tasks []pixivoc.Task) (tally, error) {
+	var sum tally
+	for _, task := range tasks {
+		info, err := task.Info(ctx)
+		if err != nil {
+			return tally{}, err
+		}
+		counts, err := s.store.CountItems(ctx, info.TID)
+		if err != nil {
+			return tally{}, fmt.Errorf("count items of task %d: %w", info.TID, err)
+		}
+		sum.infos = append(sum.infos, info)
+		sum.bytes += info.Bytes
+		sum.files += counts[s.lastStage(info.TypeName)].Done
+	}
+	return sum, nil
+}
+
+// lastStage names the stage in which a task type saves its files.
+func (s *session) lastStage(typeName string) string {
+	for _, kind := range s.client.Types() {
+		if kind.Name == typeName && len(kind.Stages) > 0 {
+			return kind.Stages[len(kind.Stages)-1].Stage.Name()
+		}
+	}
+	return ""
+}
+
+// report looks at tasks that have come to an end.
+func (s *session) report(ctx context.Context, tasks []pixivoc.Task, before tally) (report, error) {
+	now, err := s.tally(ctx, tasks)
+	if err != nil {
+		return report{}, err
+	}
+	end := report{
+		infos:    now.infos,
+		files:    now.files - before.files,
+		allFiles: now.files,
+		bytes:    now.bytes - before.bytes,
+		allBytes: now.bytes,
+		unsaved:  true,
+	}
+	for i, task := range tasks {
+		info := now.infos[i]
+		if info.SavePath != "" {
+			end.unsaved = false
+		}
+		if err := end.addCuts(ctx, task, info); err != nil {
+			return report{}, err
+		}
+		if info.Failed == 0 {
+			continue
+		}
+		for item, err := range task.Items(ctx, pixivoc.ItemQuery{State: pixivoc.ItemFailed}) {
+			if err != nil {
+				return report{}, err
+			}
+			entry := failure{info.TID, keyText(item.Key), printable(item.Reason), printable(item.Detail)}
+			if notAvailable(info, item) {
+				end.skipped.add(entry)
+			} else {
+				end.failed.add(entry)
+			}
+		}
+	}
+	return end, nil
+}
+
+// addCuts notes where Pixiv ended a list before its end.
+func (r *report) addCuts(ctx context.Context, task pixivoc.Task, info pixivoc.TaskInfo) error {
+	if info.TypeName != pixiv.UserWorks && info.TypeName != pixiv.UserWorksLink {
+		return nil
+	}
+	for record, err := range task.Records(ctx, pixivoc.RecordQuery{Kind: pixiv.RecordLimit}) {
+		if err != nil {
+			return err
+		}
+		var limit pixiv.LimitRecord
+		if err := json.Unmarshal(record.Data, &limit); err != nil {
+			return fmt.Errorf("record %d: %w", record.Seq, err)
+		}
+		r.cut = append(r.cut, fmt.Sprintf("user %s: %s", limit.UserID, printable(limit.Message)))
+	}
+	return nil
+}
+
+// notAvailable says whether an item is missing for a reason that nobody here
+// can mend, in a task that takes what there is: a deleted, masked or private
+// work among all works of a user. A work that was asked for by its id, or a
+// link, should be there.
+func notAvailable(info pixivoc.TaskInfo, item pixivoc.ItemStatus) bool {
+	switch info.TypeName {
+	case pixiv.SingleWork, pixiv.WorkDetails, pixiv.Links:
+		return false
+	}
+	if item.Stage == pixiv.StageGetWorksNumber || item.Stage == pixiv.StageGetPageUrls {
+		return false // the list itself
+	}
+	switch item.Reason {
+	case pixivoc.ReasonDeleted, pixivoc.ReasonMasked, pixivoc.ReasonForbidden:
+		return true
+	}
+	return false
+}
+
+// verdict turns the report into the exit code.
+func (r report) verdict() error {
+	for _, info := range r.infos {
+		if info.State == pixivoc.StateError {
+			return &exitError{code: ExitError, err: gaveUp(info)}
+		}
+	}
+	for _, info := range r.infos {
+		if !info.Over {
+			return &exitError{code: ExitError, err: fmt.Errorf("task %d did not end: it is %s", info.TID, info.State)}
+		}
+	}
+	if r.failed.count > 0 || len(r.cut) > 0 {
+		return &exitError{code: ExitPartial}
+	}
+	return nil
+}
+
+func gaveUp(info pixivoc.TaskInfo) error {
+	return advise(
+		errors.New("gave up on "+info.TaskName+": "+info.Error),
+		"Mend the cause, then repeat the command: it goes on where it stopped.")
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const rootLong = `pixivoc fetches works from Pixiv in original quality. What was begun is never
+lost: after ctrl-C, a crash or a power cut the same command goes on.
+
+A first look, without network or account:
+  pixivoc demo
+
+With an account:
+  pixivoc login
+  pixivoc get https://www.pixiv.net/artworks/59580629
+  pixivoc user 11 -o ~/Pictures/pixiv`
+
+// The groups of commands, for the help.
+const (
+	groupFetch  = "fetch"
+	groupLogin  = "login"
+	groupManage = "manage"
+)
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "pixivoc",
+		Short:         "Fetch works from Pixiv; what was begun is never lost",
+		Long:          rootLong,
+		Args:          cobra.ArbitraryArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.set.fill(cmd, a.environ)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	a.set.addFlags(root.PersistentFlags())
+	root.AddGroup(
+		&cobra.Group{ID: groupFetch, Title: "Fetch:"},
+		&cobra.Group{ID: groupLogin, Title: "Log in:"},
+		&cobra.Group{ID: groupManage, Title: "Manage:"})
+	a.addTo(root, groupFetch, a.demoCommand(), a.getCommand(), a.userCommand(), a.linksCommand())
+	a.addTo(root, groupLogin, a.loginCommand(), a.logoutCommand())
+	a.addTo(root, groupManage, a.tasksCommand(), a.envCommand(), a.versionCommand())
+	root.AddCommand(a.fakeCommand())
+	root.SetHelpCommandGroupID(groupManage)
+	root.SetCompletionCommandGroupID(groupManage)
+	root.SetUsageFunc(showUsage)
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{cmd.CommandPath(), err}
+	})
+	return root
+}
+
+func (a *app) addTo(root *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, command := range commands {
+		command.GroupID = group
+		root.AddCommand(command)
+	}
+}
+
+// unknownCommand names the commands that may have been meant.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	text := fmt.Sprintf("there is no command %q", name)
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		text += "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &usageError{cmd.CommandPath(), errors.New(text)}
+}
+
+// usage wraps a check of arguments, so that its error points to the help.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{cmd.CommandPath(), err}
+		}
+		return nil
+	}
+}
+
+// needArgs asks for at least one argument and says which.
+func needArgs(what string) cobra.PositionalArgs {
+	return usage(func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New("name " + what)
+		}
+		return nil
+	})
+}
+
+// noArgs refuses arguments.
+func noArgs() cobra.PositionalArgs {
+	return usage(func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("%s takes no arguments, not even %q", cmd.CommandPath(), args[0])
+		}
+		return nil
+	})
+}
+
+// group returns a command that only holds others.
+func group(use, short, long string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs, SuggestionsMinimumDistance: 2,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+}

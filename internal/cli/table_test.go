@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/stretchr/testify/assert"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+func sampleReport() report {
+	r := report{
+		infos: []pixivoc.TaskInfo{{TID: 7, TaskName: "11", TypeName: "UserWorks", SavePath: "/tmp/pictures", State: pixivoc.StateOver, Over: true}},
+		files: 71, allFiles: 71, bytes: 45_200_000, allBytes: 45_200_000, elapsed: 14200 * time.Millisecond,
+	}
+	r.skipped.add(failure{7, "1000023_p0", "deleted", "the work was deleted"})
+	r.skipped.add(failure{7, "1000031", "masked", ""})
+	r.skipped.add(failure{7, "1000040_p1", "deleted", ""})
+	return r
+}
+
+func TestReportTable(t *testing.T) {
+	t.Parallel()
+	want := `Saved           71 files, 45.2 MB in 14s (3.18 MB/s)
+Not available   3
+  deleted       1000023_p0  the work was deleted
+  deleted       1000040_p1
+  masked        1000031
+Failed          none
+Files are in    /tmp/pictures/11
+`
+	assert.Equal(t, want, sampleReport().table(screen{}))
+}
+
+func TestReportFitsNarrowTerminals(t *testing.T) {
+	t.Parallel()
+	r := sampleReport()
+	r.failed.add(failure{7, "1000050_p0", "network", strings.Repeat("a long cause ", 20)})
+	for line := range strings.Lines(r.table(screen{terminal: true, width: 40})) {
+		if strings.HasPrefix(line, "  ") {
+			assert.Less(t, runewidth.StringWidth(line), 41, line)
+		}
+	}
+}
+
+func TestReportBoundsTheList(t *testing.T) {
+	t.Parallel()
+	r := sampleReport()
+	for i := range 500 {
+		r.failed.add(failure{7, fmt.Sprint(i), "network", ""})
+	}
+	text := r.table(screen{})
+	assert.Equal(t, maxReported, strings.Count(text, "  network"))
+	assert.Contains(t, text, "Failed          500\n")
+	assert.Contains(t, text, "  and 480 more; see: pixivoc tasks show 7\n")
+}
+
+func TestReportOfNothingNew(t *testing.T) {
+	t.Parallel()
+	r := sampleReport()
+	r.files, r.bytes = 0, 0
+	assert.Contains(t, r.table(screen{}), "Saved           nothing new; all 71 files, 45.2 MB, are there\n")
+	r.files, r.bytes = 1, 200_000
+	assert.Contains(t, r.table(screen{}), "Saved           1 file, 200 kB in 14s (14.1 kB/s); 71 files, 45.2 MB in all\n")
+}
+
+func TestLastLineForScripts(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "71 files, 45.2 MB in 14s; 3 not available, 0 failed; in /tmp/pictures/11\n", sampleReport().lastLine())
+}
+
+func TestManyFoldersAreNotListed(t *testing.T) {
+	t.Parallel()
+	var r report
+	for i := range 6 {
+		r.infos = append(r.infos, pixivoc.TaskInfo{TypeName: "SingleWork", TaskName: fmt.Sprint(i), SavePath: "/s"})
+	}
+	assert.Equal(t, []string{"/s, 6 folders"}, r.folders())
+	assert.Len(t, report{infos: r.infos[:3]}.folders(), 3)
+}
+
+// TestExitCodes holds what is documented in the help of the commands.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	over := pixivoc.TaskInfo{State: pixivoc.StateOver, Over: true}
+	gave := pixivoc.TaskInfo{State: pixivoc.StateError, TaskName: "11", Error: "no progress"}
+	stopped := pixivoc.TaskInfo{State: pixivoc.StateStopped}
+	one := failures{count: 1}
+	cases := []struct {
+		name string
+		r    report
+		want int
+	}{
+		{"all there", report{infos: []pixivoc.TaskInfo{over}}, ExitComplete},
+		{"some not available", report{infos: []pixivoc.TaskInfo{over}, skipped: one}, ExitComplete},
+		{"some failed", report{infos: []pixivoc.TaskInfo{over}, failed: one}, ExitPartial},
+		{"cut listing", report{infos: []pixivoc.TaskInfo{over}, cut: []string{"x"}}, ExitPartial},
+		{"gave up", report{infos: []pixivoc.TaskInfo{over, gave}, failed: one}, ExitError},
+		{"not ended", report{infos: []pixivoc.TaskInfo{stopped}}, ExitError},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, c.want, exitCode(c.r.verdict()))
+		})
+	}
+}
+
+func TestNotAvailable(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		kind, stage, reason string
+		want                bool
+	}{
+		{"UserWorks", "DownloadPicture", "deleted", true},
+		{"UserWorks", "DownloadPicture", "masked", true},
+		{"UserWorks", "DownloadPicture", "forbidden", true},
+		{"UserWorks", "DownloadPicture", "network", false},
+		{"UserWorks", "DownloadPicture", "content", false},
+		{"UserWorks", "GetWorksNumber", "deleted", false}, // the user is gone
+		{"UserWorks", "GetPageUrls", "forbidden", false},  // a page of the list is missing
+		{"SingleWork", "GetWorkDetails", "deleted", false},
+		{"SingleWork", "DownloadPicture", "masked", false},
+		{"Links", "DownloadLink", "deleted", false},
+	}
+	for _, c := range cases {
+		item := pixivoc.ItemStatus{Item: pixivoc.Item{Stage: c.stage}, Reason: c.reason}
+		assert.Equal(t, c.want, notAvailable(pixivoc.TaskInfo{TypeName: c.kind}, item), "%v", c)
+	}
+}
+
+func TestColumnsAlignWideCharacters(t *testing.T) {
+	t.Parallel()
+	got := columns(screen{}, []string{"NAME", "N"}, [][]string{{"初音", "1"}, {"ab", "22"}})
+	assert.Equal(t, "NAME  N\n初音  1\nab    22\n", got)
+	narrow := columns(screen{width: 6}, []string{"NAME", "N"}, [][]string{{"abcdef", "1"}})
+	for line := range strings.Lines(narrow) {
+		assert.LessOrEqual(t, len(strings.TrimRight(line, "\n")), 6)
+	}
+}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/pixiv"
+)
+
+func (a *app) tasksShowCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "show TID",
+		Short:   "Show a task: what it has done, and what failed and why",
+		Example: "  pixivoc tasks show 1767225600",
+		Args: usage(func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name the TID of one task")
+			}
+			return nil
+		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.with(cmd.Context(), true, func(s *session) error {
+				tasks, err := a.chosen(cmd.Context(), s, args, false, nil)
+				if err != nil {
+					return err
+				}
+				return a.showTask(cmd.Context(), s, tasks[0], asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "the attributes, then each failed item, one JSON object a line")
+	return cmd
+}
+
+func (a *app) showTask(ctx context.Context, s *session, task pixivoc.Task, asJSON bool) error {
+	info, err := task.Info(ctx)
+	if err != nil {
+		return err
+	}
+	failed := task.Items(ctx, pixivoc.ItemQuery{State: pixivoc.ItemFailed})
+	if asJSON {
+		if err := a.printJSON(info); err != nil {
+			return err
+		}
+		for item, err := range failed {
+			if err != nil {
+				return err
+			}
+			if err := a.printJSON(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	counts, err := s.store.CountItems(ctx, info.TID)
+	if err != nil {
+		return fmt.Errorf("count items of task %d: %w", info.TID, err)
+	}
+	out := a.screenOf(a.stdout)
+	if err := a.print(attributes(info, out) + "\n" + s.stageTable(info, counts, out)); err != nil {
+		return err
+	}
+	if info.Failed == 0 {
+		return nil
+	}
+	if err := a.print("\n" + out.paint(styleStrong, "Failed for good") + "\n"); err != nil {
+		return err
+	}
+	for item, err := range failed {
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("  %s  %s", pad(printable(item.Reason), 10), keyText(item.Key))
+		if item.Detail != "" {
+			line += "  " + printable(item.Detail)
+		}
+		if err := a.print(line + "\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attributes lists what is known of a task, by the names of TaskInfo.
+func attributes(info pixivoc.TaskInfo, s screen) string {
+	var b strings.Builder
+	row := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "%s %s\n", s.paint(styleStrong, pad(label, tableLabel-1)), printable(text))
+		}
+	}
+	row("TID", strconv.FormatInt(info.TID, 10))
+	row("TaskName", info.TaskName)
+	row("TypeName", info.TypeName)
+	row("Keyword", info.Keyword)
+	row("State", string(info.State))
+	row("StageName", info.StageName)
+	row("Now / Total", fmt.Sprintf("%d / %d", info.Now, info.Total))
+	row("Failed", strconv.Itoa(info.Failed))
+	row("Bytes", bytesText(info.Bytes))
+	row("SavePath", info.SavePath)
+	row("Files are in", taskFolder(info))
+	row("Group", info.Group)
+	row("CreatedAt", timeText(info.CreatedAt))
+	row("FinishedAt", timeText(info.FinishedAt))
+	row("Error", info.Error)
+	return b.String()
+}
+
+func timeText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.Local().Format(time.DateTime)
+}
+
+// stageTable counts the items of each stage, in the order of the stages.
+func (s *session) stageTable(info pixivoc.TaskInfo, counts map[string]pixivoc.ItemCount, out screen) string {
+	var rows [][]string
+	row := func(name string) {
+		count, known := counts[name]
+		if !known {
+			return
+		}
+		delete(counts, name)
+		rows = append(rows, []string{
+			printable(name), strconv.Itoa(count.Total), strconv.Itoa(count.Done),
+			strconv.Itoa(count.Pending), strconv.Itoa(count.Failed),
+		})
+	}
+	for _, kind := range s.client.Types() {
+		if kind.Name != info.TypeName {
+			continue
+		}
+		for _, stage := range kind.Stages {
+			row(stage.Stage.Name())
+		}
+	}
+	for name := range counts { // of a task type that this version does not have
+		row(name)
+	}
+	return columns(out, []string{"STAGE", "ITEMS", "DONE", "PENDING", "FAILED"}, rows)
+}
+
+// taskFolder is the folder in which the files of a task are, "" for a task
+// that saves none.
+func taskFolder(info pixivoc.TaskInfo) string {
+	if info.SavePath == "" || info.TypeName == pixiv.Links {
+		return info.SavePath
+	}
+	return filepath.Join(info.SavePath, info.TaskName)
+}

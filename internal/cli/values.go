@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// seconds is a duration on the command line: 30s, 1m30s, 500ms, or a plain
+// number of seconds as PixivOC has it.
+type seconds time.Duration
+
+func (s *seconds) Set(text string) error {
+	duration, err := parseSeconds(text)
+	if err != nil {
+		return err
+	}
+	*s = seconds(duration)
+	return nil
+}
+
+func (s *seconds) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return time.Duration(*s).String()
+}
+
+func (s *seconds) Type() string { return "time" }
+
+func parseSeconds(text string) (time.Duration, error) {
+	if number, err := strconv.ParseFloat(text, 64); err == nil {
+		text = strconv.FormatFloat(number, 'f', -1, 64) + "s"
+	}
+	duration, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a time; write it as 30s, 1m30s, 500ms, or in seconds", text)
+	}
+	return duration, nil
+}
+
+// levelFlag is a log level on the command line.
+type levelFlag struct{ level *slog.Level }
+
+func (l levelFlag) Set(text string) error {
+	if err := l.level.UnmarshalText([]byte(text)); err != nil {
+		return fmt.Errorf("%q is not one of debug, info, warn, error", text)
+	}
+	return nil
+}
+
+func (l levelFlag) String() string {
+	if l.level == nil {
+		return ""
+	}
+	return strings.ToLower(l.level.String())
+}
+
+func (l levelFlag) Type() string { return "level" }
+
+// hostList collects entries of the form host=ip[:port]. Several may stand in
+// one value, with commas between them.
+type hostList []string
+
+func (h *hostList) Set(text string) error {
+	for entry := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if _, _, err := pixivoc.ParseHostEntry(entry); err != nil {
+			return err
+		}
+		*h = append(*h, entry)
+	}
+	return nil
+}
+
+func (h *hostList) String() string { return strings.Join(*h, ",") }
+
+func (h *hostList) Type() string { return "host=ip[:port]" }
+
+// table returns the entries as an address table: all addresses of a host
+// together.
+func (h *hostList) table() (pixivoc.HostTable, error) {
+	return pixivoc.ParseHostTable(*h)
+}
+
+func parseProxyMode(text string) (pixivoc.ProxyMode, error) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "0", "direct":
+		return pixivoc.ModeDirect, nil
+	case "1", "proxy":
+		return pixivoc.ModeProxy, nil
+	case "2", "ip":
+		return pixivoc.ModeIP, nil
+	}
+	return 0, &pixivoc.FieldError{
+		Field:  "ProxyMode",
+		Reason: fmt.Sprintf("%q is not one of 0 (direct), 1 (proxy), 2 (ip)", text),
+	}
+}
