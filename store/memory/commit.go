@@ -1,0 +1,104 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// Commit implements pixivoc.ItemStore.
+func (s *Store) Commit(ctx context.Context, commits []pixivoc.Commit) []error {
+	errs := make([]error, len(commits))
+	failed := false
+	now := plain(s.clock())
+	if err := s.enter(ctx); err != nil {
+		for i := range errs {
+			errs[i], failed = err, true
+		}
+	} else {
+		defer s.mu.Unlock()
+		for i, commit := range commits {
+			errs[i] = s.commit(commit, now)
+			failed = failed || errs[i] != nil
+		}
+	}
+	if !failed {
+		return nil
+	}
+	return errs
+}
+
+// commit does one element. It refuses before it changes anything.
+func (s *Store) commit(commit pixivoc.Commit, now time.Time) error {
+	if err := checkCommit(commit); err != nil {
+		return err
+	}
+	t, err := s.task(commit.Claim.Task)
+	if err != nil {
+		return err
+	}
+	it := s.held(commit.Claim)
+	if it == nil {
+		return pixivoc.ErrStaleClaim
+	}
+	it.fence = 0
+	st := t.stages[it.Stage]
+	switch commit.Outcome {
+	case pixivoc.OutcomeDone:
+		it.State = pixivoc.ItemDone
+		st.count.Pending--
+		st.count.Done++
+	case pixivoc.OutcomeFailed:
+		it.State, it.Reason, it.Detail = pixivoc.ItemFailed, commit.Reason, commit.Detail
+		st.count.Pending--
+		st.count.Failed++
+	case pixivoc.OutcomeAgain:
+		it.Round, it.Reason, it.Detail = commit.Round+1, commit.Reason, commit.Detail
+		it.Attempts++
+	}
+	s.addItems(t, commit.Items)
+	s.addRecords(t, commit.Records, now)
+	t.Bytes += commit.Bytes
+	return nil
+}
+
+func (s *Store) addRecords(t *task, records []pixivoc.Record, now time.Time) {
+	for _, record := range records {
+		key := recordKey{kind: record.Kind, key: record.Key}
+		if t.known[key] {
+			continue
+		}
+		t.known[key] = true
+		s.lastSeq++
+		record.Seq, record.Task, record.At = s.lastSeq, t.TID, now
+		record.Data = slices.Clone(record.Data)
+		t.records = append(t.records, record)
+	}
+}
+
+// ListRecords implements pixivoc.RecordStore.
+func (s *Store) ListRecords(ctx context.Context, query pixivoc.RecordQuery) ([]pixivoc.Record, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	t, err := s.task(query.Task)
+	if err != nil {
+		return nil, err
+	}
+	from, _ := slices.BinarySearchFunc(t.records, query.After+1, func(r pixivoc.Record, seq int64) int { return cmp.Compare(r.Seq, seq) })
+	var records []pixivoc.Record
+	for _, record := range t.records[from:] {
+		if len(records) == pageLimit(query.Limit) {
+			break
+		}
+		if query.Kind == "" || query.Kind == record.Kind {
+			record.Data = slices.Clone(record.Data)
+			records = append(records, record)
+		}
+	}
+	return records, nil
+}

@@ -1,0 +1,96 @@
+package sqlite
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// pageSize is what a query without a limit gets.
+const pageSize = 500
+
+func pageLimit(limit int) int {
+	if limit <= 0 {
+		return pageSize
+	}
+	return limit
+}
+
+func checkItems(items []pixivoc.Item) error {
+	for i, item := range items {
+		field := func(name string) string { return fmt.Sprintf("Items[%d].%s", i, name) }
+		switch {
+		case item.Stage == "":
+			return &pixivoc.FieldError{Field: field("Stage"), Reason: "is empty"}
+		case item.Key == "":
+			return &pixivoc.FieldError{Field: field("Key"), Reason: "is empty"}
+		case item.Round < 0:
+			return &pixivoc.FieldError{Field: field("Round"), Reason: "is negative"}
+		case item.Attempts < 0:
+			return &pixivoc.FieldError{Field: field("Attempts"), Reason: "is negative"}
+		}
+	}
+	return nil
+}
+
+func checkCommit(commit pixivoc.Commit) error {
+	switch commit.Outcome {
+	case pixivoc.OutcomeDone, pixivoc.OutcomeFailed:
+	case pixivoc.OutcomeAgain:
+		if commit.Round < 0 {
+			return &pixivoc.FieldError{Field: "Round", Reason: "is negative"}
+		}
+	default:
+		return &pixivoc.FieldError{Field: "Outcome", Reason: fmt.Sprintf("%q is none of done, failed, again", commit.Outcome)}
+	}
+	return checkItems(commit.Items)
+}
+
+func checkClaim(request pixivoc.ClaimRequest) error {
+	if request.Limit < 1 {
+		return &pixivoc.FieldError{Field: "Limit", Reason: "must be at least 1"}
+	}
+	return checkLease(request.Lease)
+}
+
+func checkLease(lease time.Duration) error {
+	if lease <= 0 {
+		return &pixivoc.FieldError{Field: "Lease", Reason: "must be greater than 0"}
+	}
+	return nil
+}
+
+func checkState(state pixivoc.ItemState) error {
+	switch state {
+	case "", pixivoc.ItemPending, pixivoc.ItemDone, pixivoc.ItemFailed:
+		return nil
+	}
+	return &pixivoc.FieldError{Field: "State", Reason: fmt.Sprintf("%q is none of pending, done, failed", state)}
+}
+
+// An operation may still run after its caller gave up and uses its memory for
+// something else, so it works on copies.
+
+func copyItems(items []pixivoc.Item) []pixivoc.Item {
+	items = slices.Clone(items)
+	for i := range items {
+		items[i].Payload = bytes.Clone(items[i].Payload)
+	}
+	return items
+}
+
+func copyCommits(commits []pixivoc.Commit) []pixivoc.Commit {
+	commits = slices.Clone(commits)
+	for i := range commits {
+		commits[i].Items = copyItems(commits[i].Items)
+		records := slices.Clone(commits[i].Records)
+		for j := range records {
+			records[j].Data = bytes.Clone(records[j].Data)
+		}
+		commits[i].Records = records
+	}
+	return commits
+}

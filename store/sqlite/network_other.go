@@ -1,0 +1,6 @@
+//go:build !linux
+
+package sqlite
+
+// networkFileSystem knows nothing outside Linux.
+func networkFileSystem(string) string { return "" }

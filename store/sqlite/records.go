@@ -1,0 +1,84 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// ListRecords implements pixivoc.RecordStore.
+func (s *Store) ListRecords(ctx context.Context, query pixivoc.RecordQuery) ([]pixivoc.Record, error) {
+	limit := pageLimit(query.Limit)
+	var records []pixivoc.Record
+	err := s.read(ctx, func(tx *sql.Tx) error {
+		kinds, err := listNames(ctx, tx, "kinds", query.Task, query.Kind)
+		if err != nil {
+			return err
+		}
+		for _, kind := range kinds {
+			if records, err = listRecords(ctx, tx, records, kind, query, limit); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list records of task %d: %w", query.Task, err)
+	}
+	slices.SortFunc(records, func(a, b pixivoc.Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	return records[:min(limit, len(records))], nil
+}
+
+// listRecords appends a page of one kind.
+func listRecords(ctx context.Context, tx *sql.Tx, records []pixivoc.Record, kind named, query pixivoc.RecordQuery, limit int) ([]pixivoc.Record, error) {
+	rows, err := tx.QueryContext(ctx,
+		"SELECT seq, key, data, at FROM records WHERE kind=? AND seq>? ORDER BY seq LIMIT ?", kind.id, query.After, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		record := pixivoc.Record{Task: query.Task, Kind: kind.name}
+		var at int64
+		if err := rows.Scan(&record.Seq, &record.Key, (*[]byte)(&record.Data), &at); err != nil {
+			return nil, err
+		}
+		record.At = unstamp(at)
+		records = append(records, record)
+	}
+	return records, rows.Err()
+}
+
+// named is a row of stages or kinds.
+type named struct {
+	id   int64
+	name string
+}
+
+// listNames returns the stages or kinds of a task, only the one with that name
+// unless it is empty. Each has an index in the order of a page, so a page over
+// all of them is put together from one page of each.
+func listNames(ctx context.Context, tx *sql.Tx, table string, tid int64, name string) ([]named, error) {
+	if err := taskExists(ctx, tx, tid); err != nil {
+		return nil, err
+	}
+	rows, err := tx.QueryContext(ctx,
+		"SELECT id, name FROM "+table+" WHERE task=?1 AND (?2='' OR name=?2)", tid, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []named
+	for rows.Next() {
+		var n named
+		if err := rows.Scan(&n.id, &n.name); err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,44 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Setting implements pixivoc.SettingStore.
+func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
+	value := []byte{}
+	err := s.read(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, "SELECT coalesce(value, x'') FROM settings WHERE name=?", name).Scan(&value)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fs.ErrNotExist
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read setting %q: %w", name, err)
+	}
+	return value, nil
+}
+
+// SetSetting implements pixivoc.SettingStore. It is synced whatever the Options
+// say, and is one of the two writes that work while the disk is full.
+func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
+	value = bytes.Clone(value)
+	err := s.submit(ctx, &operation{write: true, essential: true, flush: true, run: func(tx *transaction) (err error) {
+		if value == nil {
+			_, err = tx.conn.exec("DELETE FROM settings WHERE name=?", name)
+		} else {
+			_, err = tx.conn.exec("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value=excluded.value", name, value)
+		}
+		return err
+	}})
+	if err != nil {
+		return fmt.Errorf("save setting %q: %w", name, err)
+	}
+	return nil
+}
