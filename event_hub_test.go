@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -162,6 +163,7 @@ func TestC5_ThousandSubscribersComeAndGo(t *testing.T) {
 	publisher.Go(func() {
 		for ctx.Err() == nil {
 			h.publishNext()
+			runtime.Gosched()
 		}
 	})
 	for range 1000 {

@@ -21,7 +21,7 @@ type Interval struct {
 	interval time.Duration
 	started  time.Time     // the last start; zero before the first
 	paused   time.Time     // no start before it
-	changed  chan struct{} // closed when the one whose turn it is must look again
+	changed  chan struct{} // closed by SetInterval; nil when nobody waits for it
 }
 
 // Acquire waits for a turn and for its time to start. The caller then sends
@@ -93,7 +93,10 @@ func (i *Interval) SetInterval(interval time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.interval = max(interval, 0)
-	i.wake()
+	if i.changed != nil {
+		close(i.changed)
+		i.changed = nil
+	}
 }
 
 // Pause lets no request start before until. A pause that ends earlier than one
@@ -105,8 +108,7 @@ func (i *Interval) PauseFor(pause time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if until := time.Now().Add(pause); pause > 0 && until.After(i.paused) {
-		i.paused = until
-		i.wake()
+		i.paused = until // whoever waits now looks again when its time has come
 	}
 }
 
@@ -118,14 +120,6 @@ func (i *Interval) PausedUntil() time.Time {
 		return time.Time{}
 	}
 	return i.paused
-}
-
-// wake makes the one whose turn it is look again. The caller holds mu.
-func (i *Interval) wake() {
-	if i.changed != nil {
-		close(i.changed)
-		i.changed = nil
-	}
 }
 
 // gate lets a limited number of callers in, in the order in which they came.

@@ -79,7 +79,7 @@ func (q *Quota) due(inBucket, inSecond, burst int, first, t time.Duration) time.
 	if inBucket >= q.rate*q.seconds {
 		due = q.newest(q.rate*q.seconds-1) + q.length()
 	}
-	if inSecond < burst && due < first+time.Second || inSecond < q.rate {
+	if inSecond < burst && due < first+time.Second {
 		return due
 	}
 	return max(due, q.newest(q.rate-1)+time.Second)

@@ -52,24 +52,31 @@ func newClockBench(t *testing.T) *clockBench {
 	return b
 }
 
-// sleep suspends the machine: only the wall clock goes on. Wall readings must
-// not carry a monotonic one, or the comparison would be by that.
+// sleep suspends the machine: only the wall clock goes on.
 func (b *clockBench) sleep(d time.Duration) { b.shift.Add(int64(d)) }
 
 func TestR7_ExpiryIsSeenAfterSuspend(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newClockBench(t)
-		token, err := b.Token(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, token.Issued.Round(0), token.Issued, "no monotonic reading")
-		assert.Equal(t, token.Expires.Round(0), token.Expires, "no monotonic reading")
-
 		b.sleep(2 * time.Hour)
-		_, err = b.Token(t.Context())
+		_, err := b.Token(t.Context())
 		require.NoError(t, err)
 		assert.EqualValues(t, 1, b.calls.Load())
 	})
+}
+
+// TestR7_TimesHaveNoMonotonicReading, or they would be compared by a clock
+// that stands still in suspend. A synctest bubble has no such readings, so
+// this one runs outside.
+func TestR7_TimesHaveNoMonotonicReading(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, time.Now().String(), "m=")
+	b := newClockBench(t)
+	token, err := b.Token(t.Context())
+	require.NoError(t, err)
+	assert.NotContains(t, token.Issued.String(), "m=")
+	assert.NotContains(t, token.Expires.String(), "m=")
 }
 
 func TestR5_ClockIsSet(t *testing.T) {

@@ -21,16 +21,16 @@ import (
 // them.
 const canary = "canary"
 
-// settings is a SettingStore whose writes a test can watch and spoil.
-type settings struct {
+// tokenStore is a SettingStore whose writes a test can watch and spoil.
+type tokenStore struct {
 	mu     sync.Mutex
 	values map[string][]byte
-	writes []string
+	writes int
 	write  func(value []byte) error // nil: every write succeeds
 	read   error
 }
 
-func (s *settings) Setting(ctx context.Context, name string) ([]byte, error) {
+func (s *tokenStore) Setting(ctx context.Context, name string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -45,7 +45,7 @@ func (s *settings) Setting(ctx context.Context, name string) ([]byte, error) {
 	return nil, fmt.Errorf("setting %q: %w", name, fs.ErrNotExist)
 }
 
-func (s *settings) SetSetting(ctx context.Context, name string, value []byte) error {
+func (s *tokenStore) SetSetting(ctx context.Context, name string, value []byte) error {
 	s.mu.Lock()
 	write := s.write
 	s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *settings) SetSetting(ctx context.Context, name string, value []byte) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.writes = append(s.writes, string(value))
+	s.writes++
 	if value == nil {
 		delete(s.values, name)
 		return nil
@@ -72,20 +72,20 @@ func (s *settings) SetSetting(ctx context.Context, name string, value []byte) er
 }
 
 // spoil makes every write call f from now on.
-func (s *settings) spoil(f func(value []byte) error) {
+func (s *tokenStore) spoil(f func(value []byte) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.write = f
 }
 
-func (s *settings) writeCount() int {
+func (s *tokenStore) writeCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.writes)
+	return s.writes
 }
 
-// kept is what the store keeps of a token.
-type kept struct {
+// keptToken is what the store keeps of a token.
+type keptToken struct {
 	Access   string          `json:"access_token"`
 	Refresh  string          `json:"refresh_token"`
 	Previous string          `json:"previous_refresh_token"`
@@ -95,7 +95,7 @@ type kept struct {
 }
 
 // token returns the stored token, or the zero value.
-func (s *settings) token(t *testing.T) (value kept) {
+func (s *tokenStore) token(t *testing.T) (value keptToken) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *settings) token(t *testing.T) (value kept) {
 }
 
 // put stores a token as another process would.
-func (s *settings) put(t *testing.T, value kept) {
+func (s *tokenStore) put(t *testing.T, value keptToken) {
 	t.Helper()
 	text, err := json.Marshal(value)
 	require.NoError(t, err)
@@ -118,21 +118,19 @@ func (s *settings) put(t *testing.T, value kept) {
 	s.values["token"] = text
 }
 
-// site is a token endpoint that gives a new pair for each refresh token that
+// tokenSite is a token endpoint that gives a new pair for each refresh token that
 // it knows, once: access n and refresh n for its n-th success.
-type site struct {
+type tokenSite struct {
 	mu     sync.Mutex
 	grants []pixivoc.Grant
 	given  int
 	good   []string // refresh tokens that it takes
 	life   time.Duration
 	delay  time.Duration
-	fault  error                                   // instead of an answer
-	stay   bool                                    // refresh tokens are not rotated
-	change func(pixivoc.Token) pixivoc.Token       // of a good answer
-	deaf   bool                                    // does not notice the end of its context
-	before func(ctx context.Context, call int)     // called first
-	after  func(token pixivoc.Token) pixivoc.Token // called last, when the site has rotated already
+	fault  error                             // instead of an answer
+	stay   bool                              // refresh tokens are not rotated
+	change func(pixivoc.Token) pixivoc.Token // of a good answer
+	deaf   bool                              // does not notice the end of its context
 }
 
 var somebody = pixivoc.Account{ID: "17", Name: "Some Body", Account: "somebody", Premium: true}
@@ -141,14 +139,11 @@ func access(n int) string { return fmt.Sprintf("access-%s-%d", canary, n) }
 
 func refresh(n int) string { return fmt.Sprintf("refresh-%s-%d", canary, n) }
 
-func (s *site) exchange(ctx context.Context, grant pixivoc.Grant) (pixivoc.Token, error) {
+func (s *tokenSite) exchange(ctx context.Context, grant pixivoc.Grant) (pixivoc.Token, error) {
 	s.mu.Lock()
 	s.grants = append(s.grants, grant)
-	call, delay, deaf := len(s.grants), s.delay, s.deaf
+	delay, deaf := s.delay, s.deaf
 	s.mu.Unlock()
-	if s.before != nil {
-		s.before(ctx, call)
-	}
 	end := ctx.Done()
 	if deaf {
 		end = nil
@@ -160,14 +155,10 @@ func (s *site) exchange(ctx context.Context, grant pixivoc.Grant) (pixivoc.Token
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	token, err := s.answer(grant)
-	if err == nil && s.after != nil {
-		token = s.after(token)
-	}
-	return token, err
+	return s.answer(grant)
 }
 
-func (s *site) answer(grant pixivoc.Grant) (pixivoc.Token, error) {
+func (s *tokenSite) answer(grant pixivoc.Grant) (pixivoc.Token, error) {
 	if s.fault != nil {
 		return pixivoc.Token{}, s.fault
 	}
@@ -201,58 +192,58 @@ func (s *site) answer(grant pixivoc.Grant) (pixivoc.Token, error) {
 	return token, nil
 }
 
-func (s *site) calls() int {
+func (s *tokenSite) calls() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.grants)
 }
 
-func (s *site) set(f func(*site)) {
+func (s *tokenSite) set(f func(*tokenSite)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(s)
 }
 
-// outcome is one call of TokenConfig.Changed.
-type outcome struct {
+// tokenOutcome is one call of TokenConfig.Changed.
+type tokenOutcome struct {
 	account pixivoc.Account
 	err     error
 }
 
-// bench is a TokenManager with everything around it.
-type bench struct {
+// tokenBench is a TokenManager with everything around it.
+type tokenBench struct {
 	*pixivoc.TokenManager
-	site  *site
-	store *settings
+	site  *tokenSite
+	store *tokenStore
 
 	mu       sync.Mutex
-	outcomes []outcome
+	outcomes []tokenOutcome
 	log      bytes.Buffer
 }
 
-// newBench makes a manager that is logged in with access 1 and refresh 1.
-func newBench(t *testing.T) *bench {
+// newTokenBench makes a manager that is logged in with access 1 and refresh 1.
+func newTokenBench(t *testing.T) *tokenBench {
 	t.Helper()
-	b := newLoggedOutBench(t)
+	b := newLoggedOutTokenBench(t)
 	_, err := b.Login(t.Context(), pixivoc.AuthorizationCode("code-"+canary, "verifier-"+canary))
 	require.NoError(t, err)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.outcomes = nil
 	b.site.grants = nil
-	b.store.writes = nil
+	b.store.writes = 0
 	return b
 }
 
-func newLoggedOutBench(t *testing.T) *bench {
+func newLoggedOutTokenBench(t *testing.T) *tokenBench {
 	t.Helper()
-	b := &bench{site: &site{}, store: &settings{}}
+	b := &tokenBench{site: &tokenSite{}, store: &tokenStore{}}
 	b.restart(t)
 	return b
 }
 
 // restart is a new process with the same site and store.
-func (b *bench) restart(t *testing.T) {
+func (b *tokenBench) restart(t *testing.T) {
 	t.Helper()
 	manager, err := pixivoc.NewTokenManager(pixivoc.TokenConfig{
 		Store:    b.store,
@@ -260,9 +251,9 @@ func (b *bench) restart(t *testing.T) {
 		Changed: func(account pixivoc.Account, err error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.outcomes = append(b.outcomes, outcome{account, err})
+			b.outcomes = append(b.outcomes, tokenOutcome{account, err})
 		},
-		Logger: slog.New(slog.NewTextHandler(&lockedWriter{b}, nil)),
+		Logger: slog.New(slog.NewTextHandler(&tokenLog{b}, nil)),
 	})
 	require.NoError(t, err)
 	require.NoError(t, manager.Load(t.Context()))
@@ -270,28 +261,28 @@ func (b *bench) restart(t *testing.T) {
 	b.TokenManager = manager
 }
 
-type lockedWriter struct{ b *bench }
+type tokenLog struct{ b *tokenBench }
 
-func (w *lockedWriter) Write(p []byte) (int, error) {
+func (w *tokenLog) Write(p []byte) (int, error) {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
 	return w.b.log.Write(p)
 }
 
-func (b *bench) changes() []outcome {
+func (b *tokenBench) changes() []tokenOutcome {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.outcomes)
 }
 
-func (b *bench) logged() string {
+func (b *tokenBench) logged() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return strings.TrimSpace(b.log.String())
 }
 
 // accessNow returns the access token that Token gives.
-func (b *bench) accessNow(t *testing.T) string {
+func (b *tokenBench) accessNow(t *testing.T) string {
 	t.Helper()
 	token, err := b.Token(t.Context())
 	require.NoError(t, err)

@@ -161,7 +161,7 @@ func (m *TokenManager) trade(ctx context.Context, grant Grant, account Account) 
 	if grant.kind == GrantRefreshToken && grant.refreshToken == "" {
 		return next, fmt.Errorf("there is no refresh token: %w", ErrTokenRejected)
 	}
-	asked := m.clock().UTC().Round(0)
+	asked := m.clock().Round(0).UTC()
 	token, err := m.exchange(ctx, grant)
 	if err != nil {
 		return next, err
