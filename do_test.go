@@ -16,7 +16,7 @@ import (
 	"github.com/pixivoc/pixivoc"
 )
 
-func get(t *testing.T, address string) *http.Request {
+func getRequest(t *testing.T, address string) *http.Request {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
@@ -78,7 +78,7 @@ func TestG14_DoKeepsTheInterval(t *testing.T) {
 		for range 8 {
 			group.Go(func() {
 				for range 5 {
-					response, err := client.Do(get(t, "https://www.example.org/"))
+					response, err := client.Do(getRequest(t, "https://www.example.org/"))
 					if err != nil {
 						t.Errorf("Do: %v", err)
 						return
@@ -121,7 +121,7 @@ func TestU12_RateLimitPausesEverybody(t *testing.T) {
 		var group sync.WaitGroup
 		for range 10 {
 			group.Go(func() {
-				response, err := client.Do(get(t, "https://api.example.org/x"))
+				response, err := client.Do(getRequest(t, "https://api.example.org/x"))
 				if err != nil {
 					t.Errorf("Do: %v", err)
 					return
@@ -157,7 +157,7 @@ func TestA6_ExpiredTokenIsRefreshedOnce(t *testing.T) {
 					return answer(request, 400, "expired"), nil
 				})})
 				login(t, client)
-				response, err := client.Do(get(t, "https://api.example.org/x"))
+				response, err := client.Do(getRequest(t, "https://api.example.org/x"))
 				if err == nil {
 					_ = response.Body.Close()
 				}
@@ -182,7 +182,7 @@ func TestDo_TokenGoesToTheSiteOnly(t *testing.T) {
 		})})
 		login(t, client)
 		for _, address := range []string{"https://api.example.org/", "http://api.example.org/", "https://other.example.org/"} {
-			response, err := client.Do(get(t, address))
+			response, err := client.Do(getRequest(t, address))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -194,7 +194,7 @@ func TestDo_TokenGoesToTheSiteOnly(t *testing.T) {
 func TestDo_WithoutLogin(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, pixivoc.Config{Site: testSite(new(atomic.Int32))})
-	if _, err := client.Do(get(t, "https://api.example.org/x")); !errors.Is(err, pixivoc.ErrNoToken) {
+	if _, err := client.Do(getRequest(t, "https://api.example.org/x")); !errors.Is(err, pixivoc.ErrNoToken) {
 		t.Errorf("Do: %v, want ErrNoToken", err)
 	}
 }
@@ -275,7 +275,7 @@ func TestN15_Redirects(t *testing.T) {
 					}
 					return answer(request, 200, "ok"), nil
 				})})
-				request := get(t, "https://www.example.org/")
+				request := getRequest(t, "https://www.example.org/")
 				request.Header.Set("Cookie", "secret=1")
 				response, err := client.Do(request)
 				if err == nil {
@@ -296,7 +296,7 @@ func TestU2_AnswerIsBounded(t *testing.T) {
 		response.Body = io.NopCloser(io.LimitReader(zeros{}, 1<<30))
 		return response, nil
 	})})
-	_, err := client.Do(get(t, "https://www.example.org/?token=secret"))
+	_, err := client.Do(getRequest(t, "https://www.example.org/?token=secret"))
 	if err == nil || pixivoc.Retryable(err) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error %v", err)
 	}
@@ -317,7 +317,7 @@ func TestN2_SilenceEndsARequest(t *testing.T) {
 			}),
 		})
 		begin := time.Now()
-		_, err := client.Do(get(t, "https://www.example.org/"))
+		_, err := client.Do(getRequest(t, "https://www.example.org/"))
 		if err == nil || !strings.Contains(err.Error(), "no answer for 20s") {
 			t.Errorf("error %v", err)
 		}

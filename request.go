@@ -33,7 +33,7 @@ const (
 
 // newAPI makes the HTTP client behind one Do. Each try waits for its own turn,
 // so repeating keeps the pace too.
-func (c *client) newAPI(timeout time.Duration) *http.Client {
+func (c *client) newAPI(timeout time.Duration) *retryablehttp.Client {
 	repeat := retryablehttp.NewClient()
 	repeat.Logger = nil
 	repeat.RetryMax = apiRetries
@@ -41,7 +41,7 @@ func (c *client) newAPI(timeout time.Duration) *http.Client {
 	repeat.CheckRetry = retryAnswer
 	repeat.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	repeat.HTTPClient = &http.Client{Transport: pacedRoad{c, timeout}, CheckRedirect: c.checkRedirect}
-	return repeat.StandardClient()
+	return repeat
 }
 
 // plainHTTP returns a client for the token endpoint: not paced, not repeated.
@@ -90,7 +90,7 @@ func (c *client) do(request *http.Request, timeout time.Duration) (*http.Respons
 		if err != nil {
 			return nil, err
 		}
-		response, err := api.Do(attempt)
+		response, err := send(api, attempt)
 		if err != nil {
 			return nil, requestError(attempt, err)
 		}
@@ -110,6 +110,19 @@ func (c *client) do(request *http.Request, timeout time.Duration) (*http.Respons
 			return nil, err
 		}
 	}
+}
+
+// send sends a request through the client that repeats.
+func send(api *retryablehttp.Client, request *http.Request) (*http.Response, error) {
+	repeated, err := retryablehttp.FromRequest(request)
+	if err != nil {
+		return nil, err
+	}
+	response, err := api.Do(repeated)
+	if err != nil && response != nil {
+		_ = response.Body.Close() // a refused redirect comes with its answer
+	}
+	return response, err
 }
 
 // rewind gives a repeated request its body again.

@@ -22,7 +22,7 @@ func (r *round) work(ctx context.Context, item ClaimedItem) *itemRun {
 		done.output, done.err = r.runStage(ctx, rt, item.Item)
 		done.files = rt.files
 		if done.err == nil {
-			done.err = done.output.Err()
+			done.err = Permanent(ReasonPayload, done.output.Err())
 		}
 		wait, later := retryWait(done.err)
 		if !later || ctx.Err() != nil {

@@ -183,9 +183,9 @@ func TestTask_PermanentFailuresDoNotBlock(t *testing.T) {
 		t.Errorf("%+v", info)
 	}
 	got := failures(t, task)
-	want := map[string]string{"1": pixivoc.ReasonDeleted, "2": pixivoc.ReasonPanic, "3": pixivoc.ReasonOther, "4": pixivoc.ReasonPayload}
+	want := map[string]string{"1": pixivoc.ReasonDeleted, "2": pixivoc.ReasonPanic, "3": pixivoc.ReasonPayload, "4": pixivoc.ReasonPayload}
 	for key, reason := range want {
-		if key != "3" && got[key] != reason {
+		if got[key] != reason {
 			t.Errorf("item %s failed as %q, want %q", key, got[key], reason)
 		}
 	}

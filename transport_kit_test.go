@@ -23,8 +23,8 @@ import (
 // loopback has it.
 const siteName = "i.pximg.test"
 
-// site is an HTTPS server on loopback for siteName.
-type site struct {
+// tlsSite is an HTTPS server on loopback for siteName.
+type tlsSite struct {
 	authority *tlstest.Authority
 	address   netip.AddrPort
 	opened    atomic.Int32 // connections
@@ -33,10 +33,10 @@ type site struct {
 	names     []string // of the ClientHellos
 }
 
-func newSite(t testing.TB, handler http.HandlerFunc) *site {
+func newSite(t testing.TB, handler http.HandlerFunc) *tlsSite {
 	t.Helper()
 	authority := tlstest.NewAuthority(t)
-	s := &site{authority: authority}
+	s := &tlsSite{authority: authority}
 	server := httptest.NewUnstartedServer(handler)
 	server.EnableHTTP2 = true // which nobody shall use
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -68,14 +68,14 @@ func greet(w http.ResponseWriter, r *http.Request) {
 }
 
 // asked returns the names that the ClientHellos gave.
-func (s *site) asked() []string {
+func (s *tlsSite) asked() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.names...)
 }
 
 // byIP is a configuration that leads to the site by its address.
-func (s *site) byIP(strategies ...pixivoc.Strategy) pixivoc.TransportConfig {
+func (s *tlsSite) byIP(strategies ...pixivoc.Strategy) pixivoc.TransportConfig {
 	return pixivoc.TransportConfig{
 		Mode:       pixivoc.ModeIP,
 		Hosts:      pixivoc.HostTable{siteName: {Addresses: []string{s.address.String()}, Strategies: strategies}},
