@@ -1,0 +1,227 @@
+package pixiv
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// fallbackAfter is after how many failed rounds the largest preview is taken in
+// place of an original that the image host answers with status 500. A few
+// originals are broken there for good (gallery-dl issue 6762).
+const fallbackAfter = 2
+
+// picture is what DownloadPicture needs: a page of a work, a ugoira, or the
+// reason why there is neither.
+type picture struct {
+	Work   ID     `json:"work_id"`
+	Page   int    `json:"page,omitempty"`
+	URL    string `json:"url,omitempty"`
+	Width  int    `json:"width,omitempty"`
+	Height int    `json:"height,omitempty"`
+	Ugoira bool   `json:"ugoira,omitempty"`
+	Masked string `json:"masked,omitempty"` // MaskedError.Kind
+	Broken string `json:"broken,omitempty"`
+}
+
+// key also is the name of the file without extension. It is made of numbers
+// alone: nothing of the address, which Pixiv chooses, gets into a path.
+func (p picture) key() string { return p.Work.String() + "_p" + strconv.Itoa(p.Page) }
+
+// pictureStage is DownloadPicture. It looks at Item.Attempts, which
+// pixivoc.NewStage does not show.
+type pictureStage struct{}
+
+func (pictureStage) Name() string { return StageDownloadPicture }
+
+func (pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.Item) (pixivoc.Output, error) {
+	var p picture
+	if err := json.Unmarshal(item.Payload, &p); err != nil {
+		return pixivoc.Output{}, pixivoc.Permanent(pixivoc.ReasonPayload, fmt.Errorf("payload of item %q: %w", item.Key, err))
+	}
+	run := pictureRun{rt: rt, picture: p}
+	var record FileRecord
+	var err error
+	switch {
+	case p.Masked != "":
+		err = masked(p.Work, p.Masked)
+	case p.Broken != "":
+		err = content(errors.New(p.Broken))
+	case p.Ugoira:
+		record, err = run.ugoira(ctx)
+	default:
+		record, err = run.page(ctx, item.Attempts)
+	}
+	if err != nil {
+		return pixivoc.Output{}, err
+	}
+	var out pixivoc.Output
+	record.WorkID, record.Page = p.Work, p.Page
+	out.Record(RecordFile, record.Path, record)
+	return out, nil
+}
+
+// pictureRun is one run of DownloadPicture.
+type pictureRun struct {
+	rt      pixivoc.Runtime
+	picture picture
+}
+
+// page saves one page of a work.
+func (r pictureRun) page(ctx context.Context, attempts int) (FileRecord, error) {
+	record, err := r.original(ctx, r.picture.URL)
+	switch {
+	case isGone(err):
+		return r.replaced(ctx)
+	case isForbidden(err):
+		return FileRecord{}, forbidden(err)
+	case statusOf(err) == http.StatusInternalServerError && attempts >= fallbackAfter:
+		return r.preview(ctx, err)
+	}
+	return record, err
+}
+
+// original saves the page from that address.
+func (r pictureRun) original(ctx context.Context, address string) (FileRecord, error) {
+	file, err := r.save(ctx, address, r.picture.key()+pictureExtension(address))
+	if err != nil {
+		return FileRecord{}, err
+	}
+	record := fileRecord(file, address)
+	record.Width, record.Height = r.picture.Width, r.picture.Height
+	return record, nil
+}
+
+// replaced asks once where the page is now: the address of a picture changes
+// when its author uploads it anew.
+func (r pictureRun) replaced(ctx context.Context) (FileRecord, error) {
+	work, err := NewAPI(r.rt).IllustDetail(ctx, r.picture.Work)
+	if err != nil {
+		return FileRecord{}, err
+	}
+	if kind, hidden := work.Masked(); hidden {
+		return FileRecord{}, masked(work.ID, kind)
+	}
+	originals, err := work.Originals()
+	if err != nil {
+		return FileRecord{}, content(err)
+	}
+	at := slices.IndexFunc(originals, func(o Original) bool { return o.Page == r.picture.Page })
+	if at < 0 {
+		return FileRecord{}, r.gone("the work has %d pages now", len(originals))
+	}
+	address := originals[at].URL
+	if address == r.picture.URL {
+		return FileRecord{}, r.gone("the image host does not have it, and Pixiv names no other address")
+	}
+	r.rt.Logger().Info("picture was replaced, taking the new one", "work", r.picture.Work, "page", r.picture.Page)
+	r.picture.Width, r.picture.Height = 0, 0
+	if r.picture.Page == 0 {
+		r.picture.Width, r.picture.Height = work.Width, work.Height
+	}
+	record, err := r.original(ctx, address)
+	switch {
+	case isGone(err):
+		return FileRecord{}, r.gone("the image host does not have its new address either")
+	case isForbidden(err):
+		return FileRecord{}, forbidden(err)
+	}
+	return record, err
+}
+
+// preview saves the largest preview. It returns the failure of the original
+// when there is none.
+func (r pictureRun) preview(ctx context.Context, cause error) (FileRecord, error) {
+	address, ok := previewOf(r.picture.URL)
+	if !ok {
+		return FileRecord{}, cause
+	}
+	file, err := r.save(ctx, address, r.picture.key()+"_master1200.jpg")
+	if err != nil {
+		return FileRecord{}, fmt.Errorf("%w; its preview: %w", cause, err)
+	}
+	r.rt.Logger().Warn("original is broken at Pixiv, took the preview", "work", r.picture.Work, "page", r.picture.Page, "cause", cause)
+	record := fileRecord(file, address)
+	record.Fallback = true
+	return record, nil
+}
+
+// previewOf turns .../img-original/img/D/ID_pN.EXT into
+// .../img-master/img/D/ID_pN_master1200.jpg.
+func previewOf(original string) (string, bool) {
+	const from, to = "https://" + imageHost + "/img-original/", "https://" + imageHost + "/img-master/"
+	rest, ok := strings.CutPrefix(original, from)
+	if !ok || strings.ContainsAny(rest, "?#") {
+		return "", false
+	}
+	return to + strings.TrimSuffix(rest, path.Ext(rest)) + "_master1200.jpg", true
+}
+
+// save downloads into the folder named like the task.
+func (r pictureRun) save(ctx context.Context, address, name string) (pixivoc.File, error) {
+	if err := checkPicture(address); err != nil {
+		return pixivoc.File{}, content(fmt.Errorf("address of %s: %w", name, err))
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return pixivoc.File{}, content(fmt.Errorf("address of %s: %w", name, err))
+	}
+	request.Header.Set("Referer", appReferer)
+	return r.rt.Download(ctx, pixivoc.Download{
+		Request: request,
+		Name:    r.rt.Task().TaskName + "/" + name,
+		Refuse:  r.refuse,
+	})
+}
+
+// refuse looks at where redirects led.
+func (r pictureRun) refuse(address *url.URL) error {
+	if kind, found := placeholder(address); found {
+		return masked(r.picture.Work, kind)
+	}
+	if !isPictureHost(address.Hostname()) {
+		return &pixivoc.BlockedError{Host: imageHost, Err: fmt.Errorf("it leads to %s", address.Hostname())}
+	}
+	return nil
+}
+
+func (r pictureRun) gone(format string, values ...any) error {
+	return pixivoc.Permanent(pixivoc.ReasonDeleted,
+		fmt.Errorf("work %s, page %d: %s", r.picture.Work, r.picture.Page, fmt.Sprintf(format, values...)))
+}
+
+// forbidden explains a 403 of the image host. It passes: what the host refuses
+// is the network we come from or the way there, hardly ever one picture.
+func forbidden(err error) error {
+	status, _ := errors.AsType[*pixivoc.StatusError](err)
+	return fmt.Errorf("the image host refuses us: the network is blocked, or something on the way removes the Referer: %w", status)
+}
+
+// isPictureExtension knows the extensions of what pixivoc checks as a picture.
+func isPictureExtension(extension string) bool {
+	switch strings.ToLower(extension) {
+	case ".jpg", ".png", ".gif", ".jpeg", ".webp":
+		return true
+	}
+	return false
+}
+
+// pictureExtension returns the extension of an address, ".jpg" when it has none
+// that a picture can have. The kernel mends one that does not fit the content.
+func pictureExtension(address string) string {
+	if parsed, err := url.Parse(address); err == nil {
+		if extension := path.Ext(parsed.Path); isPictureExtension(extension) {
+			return strings.ToLower(extension)
+		}
+	}
+	return ".jpg"
+}
