@@ -162,11 +162,11 @@ func (GzipGarbage) answer(_ *turn, r *http.Request, next func(*http.Request) *an
 }
 
 // bombUnit is how many bytes one member of a [GzipBomb] decodes to.
-const bombUnit = 16 << 20
+const bombUnit = 1 << 20
 
 // GzipBomb answers with a small compressed body that decodes to very many zero bytes.
 type GzipBomb struct {
-	Bytes int64 // when decoded, rounded up to 16 MiB; zero: 1 GiB
+	Bytes int64 // when decoded, rounded up to 1 MiB; zero: 1 GiB
 }
 
 func (f GzipBomb) answer(t *turn, r *http.Request, next func(*http.Request) *answer) *answer {

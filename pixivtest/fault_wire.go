@@ -65,8 +65,8 @@ func (f SlowHeader) answer(_ *turn, r *http.Request, next func(*http.Request) *a
 	return a
 }
 
-// Reset ends the connection with an RST. What the system has not sent by then is lost, so the client may get less than
-// At says, never more.
+// Reset ends the connection with an RST. The server waits a moment for the bytes up to At to reach the client's system,
+// since a reset drops what is still on the way; a client that is slow to read may get less than At says, never more.
 type Reset struct {
 	At           Point // in the body
 	BeforeHeader bool  // not even the header comes; At does not count

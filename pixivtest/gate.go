@@ -136,11 +136,14 @@ func (g *gate) awaitHeld(ctx context.Context, n int) error {
 	case <-told:
 		return nil
 	case <-ctx.Done():
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		delete(g.watchers, told)
-		return ctx.Err()
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, still := g.watchers[told]; !still {
+		return nil
+	}
+	delete(g.watchers, told)
+	return ctx.Err()
 }
 
 // ReleaseStalls lets every answer go on that a [Stall] without a duration holds now.

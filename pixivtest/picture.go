@@ -29,6 +29,7 @@ const cacheBytes = 64 << 20
 // gallery paints pictures and keeps the latest.
 type gallery struct {
 	painter paint.Painter
+	limit   int // bytes
 
 	mu     sync.Mutex
 	held   int
@@ -43,7 +44,9 @@ type kept struct {
 	bytes int
 }
 
-func newGallery() *gallery { return &gallery{recent: list.New(), known: map[any]*list.Element{}} }
+func newGallery(limit int) *gallery {
+	return &gallery{limit: limit, recent: list.New(), known: map[any]*list.Element{}}
+}
 
 // paint returns the picture of spec.
 func (g *gallery) paint(spec paint.Spec) content {
@@ -74,7 +77,7 @@ func (g *gallery) keep(key any, make func() (content, int)) content {
 	}
 	g.known[key] = g.recent.PushFront(made)
 	g.held += made.bytes
-	for g.held > cacheBytes && g.recent.Len() > 1 {
+	for g.held > g.limit && g.recent.Len() > 1 {
 		last := g.recent.Remove(g.recent.Back()).(*kept)
 		delete(g.known, last.key)
 		g.held -= last.bytes

@@ -1,7 +1,6 @@
 package pixivtest
 
 import (
-	"crypto/tls"
 	"fmt"
 	"io"
 	"maps"
@@ -211,15 +210,30 @@ func hijack(w http.ResponseWriter) net.Conn {
 
 func hangUp(w http.ResponseWriter, how ending) { closeConn(hijack(w), how) }
 
-// closeConn ends a connection. A reset drops what the system has not sent yet and skips TLS's own goodbye.
+// closeConn ends a connection. A reset skips TLS's own goodbye.
 func closeConn(conn net.Conn, how ending) {
 	if how == endReset {
-		if secure, ok := conn.(*tls.Conn); ok {
-			conn = secure.NetConn()
+		own := unwrap(conn)
+		if raw, ok := own.Conn.(*net.TCPConn); ok {
+			drain(raw)
+			_ = raw.SetLinger(0) // without it the end is a FIN; there is no other way
 		}
-		if own, ok := conn.(*connection); ok {
-			_ = own.Conn.(*net.TCPConn).SetLinger(0) // without it the end is a FIN; there is no other way
-		}
+		conn = own
 	}
 	_ = conn.Close() // it is given up, whatever this says
+}
+
+// drainTime bounds [drain]. A client that does not read never gets everything.
+const drainTime = 200 * time.Millisecond
+
+// drain gives the system time to bring to the client what was written, since a reset drops the rest.
+func drain(c *net.TCPConn) {
+	tick := time.NewTicker(drainTime / 100)
+	defer tick.Stop()
+	for range 100 {
+		if left, known := unacknowledged(c); known && left == 0 {
+			return
+		}
+		<-tick.C
+	}
 }

@@ -99,7 +99,7 @@ func NewServer(config Config) *Server {
 func NewUnstartedServer(config Config) *Server {
 	config = config.complete()
 	s := &Server{
-		config: config, catalog: newCatalog(), gallery: newGallery(), tokens: newIssuer(config),
+		config: config, catalog: newCatalog(), gallery: newGallery(cacheBytes), tokens: newIssuer(config),
 		journal: newJournal(config.Log), gate: newGate(),
 	}
 	s.SetLatency(config.Latency)
