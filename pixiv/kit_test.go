@@ -206,6 +206,9 @@ func (r *runtime) Download(ctx context.Context, download pixivoc.Download) (pixi
 			}
 		}
 		if err := download.Refuse(final); err != nil {
+			if _, ok := errors.AsType[*pixivoc.PermanentError](err); !ok {
+				err = pixivoc.Permanent(pixivoc.ReasonContent, err)
+			}
 			return pixivoc.File{}, err
 		}
 	}

@@ -176,11 +176,15 @@ func (r pictureRun) save(ctx context.Context, address, name string) (pixivoc.Fil
 		return pixivoc.File{}, content(fmt.Errorf("address of %s: %w", name, err))
 	}
 	request.Header.Set("Referer", appReferer)
-	return r.rt.Download(ctx, pixivoc.Download{
+	file, err := r.rt.Download(ctx, pixivoc.Download{
 		Request: request,
 		Name:    r.rt.Task().TaskName + "/" + name,
 		Refuse:  r.refuse,
 	})
+	if blocked, ok := errors.AsType[*pixivoc.BlockedError](err); ok {
+		err = blocked // passes, also where the kernel takes a refusal for final
+	}
+	return file, err
 }
 
 // refuse looks at where redirects led.
@@ -203,7 +207,10 @@ func (r pictureRun) gone(format string, values ...any) error {
 // is the network we come from or the way there, hardly ever one picture.
 func forbidden(err error) error {
 	status, _ := errors.AsType[*pixivoc.StatusError](err)
-	return fmt.Errorf("the image host refuses us: the network is blocked, or something on the way removes the Referer: %w", status)
+	return &pixivoc.BlockedError{
+		Host: imageHost,
+		Err:  fmt.Errorf("it refuses this network, or something on the way removes the Referer: %w", status),
+	}
 }
 
 // isPictureExtension knows the extensions of what pixivoc checks as a picture.

@@ -11,7 +11,7 @@ const (
 	// RecordWork has a WorkRecord; its key is the ID of the work.
 	RecordWork = "work"
 	// RecordFile has a FileRecord; its key is the path.
-	RecordFile = "file"
+	RecordFile = pixivoc.RecordFile
 	// RecordLink has a LinkRecord; its key is the address.
 	RecordLink = "link"
 	// RecordLimit has a LimitRecord; its key is the ID of the user.

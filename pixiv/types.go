@@ -43,11 +43,17 @@ const (
 // or ParseUser takes. The aliases are the numbers of PixivOC's commands.
 //
 // SingleWork and UserWorks save below the folder named like the task. A page is
-// ID_pN.EXT, with the ID of the work and N from 0; a ugoira is the ZIP archive
-// of its frames. What is not to be had becomes a failed item: a work that is
-// gone with pixivoc.ReasonDeleted, one that Pixiv masks with
-// pixivoc.ReasonMasked, one whose description cannot be used with
-// pixivoc.ReasonContent.
+// ID_pN.EXT, with the ID of the work and N from 0. An original that Pixiv cannot
+// give out (status 500, three rounds long) is replaced by its largest preview,
+// ID_pN_master1200.jpg. A ugoira is the ZIP archive of its frames,
+// ID_ugoira1920x1080.zip, or the smaller one when there is no large one; its
+// FileRecord tells how long each frame is shown. Links saves in SavePath itself.
+//
+// What is not to be had becomes a failed item: a work that is gone with
+// pixivoc.ReasonDeleted, one that Pixiv masks with pixivoc.ReasonMasked, one
+// whose description cannot be used with pixivoc.ReasonContent. In UserWorksLink,
+// which has no stage for pictures, these are items of GetPageUrls. A listing that
+// Pixiv cuts off is no failure but leaves a LimitRecord.
 func Types() []pixivoc.TaskType {
 	return []pixivoc.TaskType{
 		{
