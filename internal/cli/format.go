@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/mattn/go-runewidth"
+
+	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 // bytesText writes a size with three significant digits: 999 B, 12.4 MB. The
@@ -114,6 +116,15 @@ func shorten(text string, width int, s screen) string {
 // pad fills text with blanks up to a width in columns.
 func pad(text string, width int) string {
 	return runewidth.FillRight(text, width)
+}
+
+// itemText shows the key of an item. That of a link is the name of its file
+// and a hash of its address, which tells nobody anything.
+func itemText(typeName, key string) string {
+	if hash := strings.LastIndexByte(key, ' '); typeName == pixiv.Links && hash > 0 {
+		key = key[:hash]
+	}
+	return keyText(key)
 }
 
 // keyText shows the key of an item. Keys that are addresses lose their query,

@@ -65,6 +65,13 @@ func TestKeyTextDropsWhatMayBeSecret(t *testing.T) {
 	}
 }
 
+func TestItemTextLeavesTheHashOut(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "a b.jpg", itemText("Links", "a b.jpg 7a589b"))
+	assert.Equal(t, "7a589b", itemText("Links", "7a589b"))
+	assert.Equal(t, "a b", itemText("UserWorks", "a b"))
+}
+
 func FuzzPrintable(f *testing.F) {
 	f.Add("\x1b[31m", 10)
 	f.Add("初音\u202e", 3)

@@ -113,7 +113,7 @@ func (s *session) report(ctx context.Context, tasks []pixivoc.Task, before tally
 			if err != nil {
 				return report{}, err
 			}
-			entry := failure{info.TID, keyText(item.Key), printable(item.Reason), printable(item.Detail)}
+			entry := failure{info.TID, itemText(info.TypeName, item.Key), printable(item.Reason), printable(item.Detail)}
 			if notAvailable(info, item) {
 				end.skipped.add(entry)
 			} else {

@@ -51,6 +51,9 @@ func (r report) savedText() string {
 	if r.files == 0 && r.allFiles > 0 {
 		return "nothing new; all " + plural(r.allFiles, "file", "files") + ", " + bytesText(r.allBytes) + ", are there"
 	}
+	if r.files > 0 && r.bytes == 0 {
+		return files + "; they were there already"
+	}
 	text := fmt.Sprintf("%s, %s in %s (%s)", files, bytesText(r.bytes), durationText(r.elapsed), rateText(r.bytes, r.elapsed))
 	if r.allFiles > r.files {
 		text += fmt.Sprintf("; %d files, %s in all", r.allFiles, bytesText(r.allBytes))

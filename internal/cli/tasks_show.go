@@ -78,7 +78,7 @@ func (a *app) showTask(ctx context.Context, s *session, task pixivoc.Task, asJSO
 		if err != nil {
 			return err
 		}
-		line := fmt.Sprintf("  %s  %s", pad(printable(item.Reason), 10), keyText(item.Key))
+		line := fmt.Sprintf("  %s  %s", pad(printable(item.Reason), 10), itemText(info.TypeName, item.Key))
 		if item.Detail != "" {
 			line += "  " + printable(item.Detail)
 		}

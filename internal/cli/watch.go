@@ -114,7 +114,7 @@ func (w *watch) failure(info pixivoc.TaskInfo, item pixivoc.ItemStatus) string {
 	if notAvailable(info, item) {
 		mark, st = "skipped", styleYellow
 	}
-	text := "  " + keyText(item.Key) + "  " + printable(item.Reason)
+	text := "  " + itemText(info.TypeName, item.Key) + "  " + printable(item.Reason)
 	if detail := printable(item.Detail); detail != "" {
 		text += ": " + detail
 	}
