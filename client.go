@@ -36,6 +36,7 @@ type client struct {
 	files   *http.Client // for the fetcher, which bounds and repeats by itself
 	tokens  *TokenManager
 	token   signal // raised when the token changed
+	flights flights
 	pace    Interval
 	slots   gate // for items of concurrent stages
 	hosts   *breaker.Breaker
@@ -156,6 +157,7 @@ func (c *client) applyEnv(env Env) error {
 	if c.road == nil {
 		return nil
 	}
+	c.hosts.Reset() // what could not be reached on the old road may be near on the new
 	road := c.config.Transport
 	road.Mode, road.Proxy, road.Hosts = env.ProxyMode, env.Proxy, env.Hosts
 	return c.road.Configure(road)
@@ -202,7 +204,11 @@ func (c *client) Logout(ctx context.Context) (bool, error) {
 	case c.tokens == nil:
 		return false, nil
 	}
-	return c.tokens.Logout(ctx)
+	had, err := c.tokens.Logout(ctx)
+	if err == nil {
+		c.flights.end(ErrNoToken)
+	}
+	return had, err
 }
 
 func (c *client) Account() (Account, error) {
@@ -248,9 +254,6 @@ func (c *client) Task(ctx context.Context, tid int64) (Task, error) {
 }
 
 func (c *client) loadTask(ctx context.Context, tid int64) (StoredTask, error) {
-	if c.isClosed() {
-		return StoredTask{}, ErrClosed
-	}
 	stored, err := c.config.Store.LoadTask(ctx, tid)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

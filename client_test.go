@@ -303,27 +303,37 @@ func TestEvents_SnapshotThenChanges(t *testing.T) {
 
 func TestD1_FullDiskPausesTheTask(t *testing.T) {
 	t.Parallel()
-	var tries atomic.Int32
-	work := stage("Work", func(context.Context, pixivoc.Runtime, number) (pixivoc.Output, error) {
-		if tries.Add(1) == 1 {
-			return pixivoc.Output{}, fmt.Errorf("write x.part: %w", pixivoc.ErrDiskFull)
+	synctest.Test(t, func(t *testing.T) {
+		var tries atomic.Int32
+		work := stage("Work", func(context.Context, pixivoc.Runtime, number) (pixivoc.Output, error) {
+			if tries.Add(1) == 1 {
+				return pixivoc.Output{}, fmt.Errorf("write x.part: %w", pixivoc.ErrDiskFull)
+			}
+			return pixivoc.Output{}, nil
+		})
+		files := countTo(1, work)
+		files.Files = true
+		client := newClient(t, pixivoc.Config{MaxIdleRounds: 1, Types: []pixivoc.TaskType{files}})
+		task, err := client.Create(t.Context(), pixivoc.TaskSpec{Type: "Count", Name: "x", SavePath: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return pixivoc.Output{}, nil
+		if err := task.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		if info, err := task.Info(t.Context()); err != nil || info.State != pixivoc.StateDiskFull || tries.Load() != 1 {
+			t.Errorf("%+v after %d tries (%v)", info, tries.Load(), err)
+		}
+		begin := time.Now()
+		wait(t, task, pixivoc.StateOver)
+		if waited := time.Since(begin); waited > 10*time.Second {
+			t.Errorf("went on after %s more", waited)
+		}
+		if tries.Load() != 2 {
+			t.Errorf("%d tries, want 2", tries.Load())
+		}
 	})
-	files := countTo(1, work)
-	files.Files = true
-	client := newClient(t, pixivoc.Config{MaxIdleRounds: 1, Types: []pixivoc.TaskType{files}})
-	task, err := client.Create(t.Context(), pixivoc.TaskSpec{Type: "Count", Name: "x", SavePath: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := task.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, task, pixivoc.StateOver)
-	if tries.Load() != 2 {
-		t.Errorf("%d tries, want 2", tries.Load())
-	}
 }
 
 func TestD3_SavePathThatCannotBeUsed(t *testing.T) {

@@ -326,3 +326,54 @@ func TestN2_SilenceEndsARequest(t *testing.T) {
 		}
 	})
 }
+
+func TestA9_LogoutEndsRequestsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, pixivoc.Config{
+			Site: testSite(new(atomic.Int32)), Env: pixivoc.EnvPatch{IntervalTime: new(time.Duration(0))},
+			HTTP: road(func(request *http.Request) (*http.Response, error) {
+				<-request.Context().Done()
+				return nil, request.Context().Err()
+			}),
+		})
+		login(t, client)
+		var group sync.WaitGroup
+		for range 64 {
+			group.Go(func() {
+				if _, err := client.Do(getRequest(t, "https://api.example.org/x")); !errors.Is(err, pixivoc.ErrNoToken) {
+					t.Errorf("Do: %v, want ErrNoToken", err)
+				}
+			})
+		}
+		synctest.Wait()
+		if had, err := client.Logout(t.Context()); !had || err != nil {
+			t.Errorf("Logout: %v, %v", had, err)
+		}
+		begin := time.Now()
+		group.Wait()
+		if waited := time.Since(begin); waited > 100*time.Millisecond {
+			t.Errorf("the requests ended %s after the logout", waited)
+		}
+		if _, err := client.Account(); !errors.Is(err, pixivoc.ErrNoToken) {
+			t.Errorf("Account: %v", err)
+		}
+	})
+}
+
+func TestG15_PrintingShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	const canary = "canary-7c1f"
+	token := pixivoc.Token{Access: canary, Refresh: canary, Account: pixivoc.Account{ID: "7"}}
+	for _, value := range []any{
+		token, &token, []pixivoc.Token{token}, struct{ T pixivoc.Token }{token},
+		pixivoc.RefreshToken(canary), pixivoc.AuthorizationCode(canary, canary), pixivoc.Password("me", canary),
+		struct{ grant pixivoc.Grant }{pixivoc.Password("me", canary)},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%q", "%x"} {
+			if text := fmt.Sprintf(verb, value); strings.Contains(text, canary) || strings.Contains(text, fmt.Sprintf("%x", canary)) {
+				t.Errorf("%s of %T: %s", verb, value, text)
+			}
+		}
+	}
+}

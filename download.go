@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/pixivoc/pixivoc/internal/fetch"
 	"github.com/pixivoc/pixivoc/internal/fsafe"
@@ -70,19 +71,34 @@ func fileOf(staged *fetch.Staged) File {
 	return file
 }
 
-// admit lets a request of the fetcher go when its host can be reached.
+// longPause is the pause from which on a host that asks for one gets it from
+// every transfer; a shorter one concerns the transfer that was refused.
+const longPause = 5 * time.Second
+
+// admit lets a request of the fetcher go when its host can be reached and has
+// not asked for a pause. A host that refuses several requests in a row for
+// their number is asked by one transfer at a time.
 func (c *client) admit(ctx context.Context, host string) (report func(error), err error) {
 	done, err := c.hosts.Allow(ctx, host)
 	if err != nil {
 		return nil, err
 	}
-	return func(err error) { done(err == nil || !unreachable(err)) }, nil
+	return func(err error) {
+		status, limited := errors.AsType[*fetch.StatusError](err)
+		if limited && status.RetryAfter >= longPause {
+			c.hosts.Hold(host, time.Now().Add(status.RetryAfter))
+		}
+		done(err == nil || !limited && !unreachable(err))
+	}, nil
 }
 
 // downloadError turns an error of the fetcher into one of this package.
 func downloadError(request *http.Request, err error) error {
 	if _, ok := errors.AsType[*PermanentError](err); ok {
 		return err // Download.Refuse said so
+	}
+	if _, ok := errors.AsType[*BlockedError](err); ok {
+		return err // and so here
 	}
 	if status, ok := errors.AsType[*fetch.StatusError](err); ok {
 		return statusError(request, status)

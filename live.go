@@ -10,6 +10,7 @@ type liveTask struct {
 	mu      sync.Mutex
 	task    StoredTask
 	state   State
+	running bool   // the run has not ended
 	waiting string // what a running task waits for
 	counts  map[string]ItemCount
 	speed   meter
@@ -81,7 +82,7 @@ func (l *liveTask) info() (info TaskInfo, known bool) {
 	defer l.mu.Unlock()
 	info = infoOf(l.task, l.counts)
 	info.State = l.state
-	info.Running = l.state == StateDownloading || l.state == StateWaitToken || l.state == StateDiskFull
+	info.Running = l.running
 	if info.Error == "" {
 		info.Error = l.waiting
 	}

@@ -108,6 +108,7 @@ func (q *taskQueue) stop(tid int64) (ending *job, wasActive bool) {
 	}
 	j.again = false
 	if j.finishing {
+		j.cancel(errStopRequested) // the state is decided; only waiting ends
 		return j, false
 	}
 	wasActive = !j.stopped

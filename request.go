@@ -81,8 +81,10 @@ func (c *client) Do(request *http.Request) (*http.Response, error) {
 // error that no wait of ours can mend.
 func (c *client) do(request *http.Request, timeout time.Duration) (*http.Response, error) {
 	api := c.newAPI(timeout)
+	ctx, land := c.flights.begin(request.Context())
+	defer land()
 	for refreshed := false; ; {
-		attempt := request.Clone(request.Context())
+		attempt := request.Clone(ctx)
 		if err := rewind(attempt, request); err != nil {
 			return nil, err
 		}
@@ -92,7 +94,7 @@ func (c *client) do(request *http.Request, timeout time.Duration) (*http.Respons
 		}
 		response, err := send(api, attempt)
 		if err != nil {
-			return nil, requestError(attempt, err)
+			return nil, requestError(attempt, c.flights.cause(ctx, err))
 		}
 		err = c.judge(response)
 		if err == nil {

@@ -2,6 +2,7 @@ package pixivoc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -165,8 +166,10 @@ func (r *round) keepClaims(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		// A claim lost here shows when it is committed, and only then matters.
-		if err := r.run.client.config.Store.Renew(ctx, r.claims(), claimLease); err != nil && ctx.Err() == nil {
+		// A claim may end between the two calls; one that was lost to somebody
+		// else shows when it is committed, and only then matters.
+		err := r.run.client.config.Store.Renew(ctx, r.claims(), claimLease)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrStaleClaim) {
 			r.run.log.Warn("renew claims", "stage", r.stage, "error", err)
 		}
 	}

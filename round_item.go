@@ -17,14 +17,14 @@ import (
 // RetryAfter. The item's place among ConcurrencyNumber is free while it waits.
 func (r *round) work(ctx context.Context, item ClaimedItem) *itemRun {
 	done := &itemRun{item: item}
-	for {
+	for waits := 0; ; waits++ {
 		rt := &stageRuntime{round: r, item: item.Item}
 		done.output, done.err = r.runStage(ctx, rt, item.Item)
 		done.files = rt.files
 		if done.err == nil {
 			done.err = Permanent(ReasonPayload, done.output.Err())
 		}
-		wait, later := retryWait(done.err)
+		wait, later := retryWait(done.err, waits)
 		if !later || ctx.Err() != nil {
 			break
 		}
@@ -52,13 +52,17 @@ func (r *round) waitOutside(ctx context.Context, wait time.Duration) bool {
 }
 
 // retryWait says whether an error is a RetryAfter verdict and how long to wait.
-func retryWait(err error) (time.Duration, bool) {
+// A limit without a time of its own is waited out longer each time.
+func retryWait(err error, waits int) (time.Duration, bool) {
 	if later, ok := errors.AsType[*RetryAfterError](err); ok {
 		return min(max(later.Wait, 0), maxLimitPause), true
 	}
+	if refresh, ok := errors.AsType[*RefreshError](err); ok && Retryable(err) && !refresh.Until.IsZero() {
+		return min(max(time.Until(refresh.Until), 0), maxLimitPause), true
+	}
 	if limit, ok := errors.AsType[*RateLimitError](err); ok {
 		if limit.Wait <= 0 {
-			return limitedPause, true
+			return min(time.Second<<min(waits, 10), limitedPause), true
 		}
 		return min(limit.Wait, maxLimitPause), true
 	}

@@ -16,7 +16,8 @@ const (
 	afterProgress  = time.Second      // between two rounds when the first got on
 	maxRoundPause  = time.Minute      // between two rounds that did not
 	maxTimeout     = 10 * time.Minute // where a time-out stops growing
-	diskPoll       = 15 * time.Second // how often a full disk is looked at
+	diskPoll       = 5 * time.Second  // how often a full disk is looked at
+	diskPause      = 25 * time.Second // the least time between two tries on it
 	minFreeBytes   = 16 << 20         // room that ends StateDiskFull
 	maxDetailBytes = 1 << 10          // of an error kept with an item
 )
@@ -36,25 +37,38 @@ type taskRun struct {
 func (c *client) runTask(ctx context.Context, j *job) {
 	stored := j.live.stored()
 	r := &taskRun{client: c, job: j, task: stored, log: c.log.With("task", stored.TID, "type", stored.Type)}
+	j.live.change(func(l *liveTask) { l.running = true })
 	err := r.run(ctx)
-	if ctx.Err() != nil || !c.queue.beginFinish(j) {
-		c.publishTask(context.Background(), EventTaskChanged, j.tid)
-		return
+	kind := EventTaskChanged
+	if ctx.Err() == nil && c.queue.beginFinish(j) {
+		if err == nil {
+			kind = EventTaskOver
+		}
+		r.saveEnd(ctx, err)
 	}
-	change := TaskChange{State: new(StateOver), Stage: new(StageOver), FinishedAt: new(time.Now().UTC())}
-	if err != nil {
-		r.log.Error("task gave up", "error", err)
-		change = TaskChange{State: new(StateError), Error: new(shorten(err.Error()))}
-	}
-	j.live.change(func(l *liveTask) { l.apply(change) })
-	if err := c.config.Store.UpdateTask(context.Background(), j.tid, change); err != nil {
-		r.log.Error("save the end of the task", "error", err)
-	}
-	kind := EventTaskOver
-	if err != nil {
-		kind = EventTaskChanged
-	}
+	j.live.change(func(l *liveTask) { l.running = false })
 	c.publishTask(context.Background(), kind, j.tid)
+}
+
+// saveEnd writes how the task ended. A full disk is waited out: a task that is
+// over must not look as if it were not.
+func (r *taskRun) saveEnd(ctx context.Context, cause error) {
+	change := TaskChange{State: new(StateOver), Stage: new(StageOver), FinishedAt: new(time.Now().UTC())}
+	if cause != nil {
+		r.log.Error("task gave up", "error", cause)
+		change = TaskChange{State: new(StateError), Error: new(shorten(cause.Error()))}
+	}
+	r.job.live.change(func(l *liveTask) { l.apply(change) })
+	for {
+		err := r.client.config.Store.UpdateTask(context.WithoutCancel(ctx), r.task.TID, change)
+		if err == nil {
+			return
+		}
+		r.log.Error("save the end of the task", "error", err)
+		if !errors.Is(err, ErrDiskFull) || pause(ctx, diskPoll) != nil {
+			return
+		}
+	}
 }
 
 // run does the task's stages until nothing is pending. The error is why the
@@ -70,23 +84,33 @@ func (r *taskRun) run(ctx context.Context) (err error) {
 		defer func() { _ = r.folder.Close() }()
 	}
 	for ctx.Err() == nil {
-		counts, err := r.client.config.Store.CountItems(ctx, r.task.TID)
-		if err != nil {
-			return fmt.Errorf("count items: %w", err)
+		over, err := r.step(ctx)
+		if errors.Is(err, ErrDiskFull) && ctx.Err() == nil {
+			err = r.awaitRoom(ctx, err)
 		}
-		r.job.live.change(func(l *liveTask) { l.counts = counts })
-		spec := r.kind.nextStage(counts)
-		if spec == nil {
-			return nil
-		}
-		if err := r.enter(ctx, spec); err != nil {
-			return err
-		}
-		if err := r.pass(ctx, spec); err != nil {
+		if over || err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
+}
+
+// step does one round of the first stage that has something to do. over says
+// that no stage has.
+func (r *taskRun) step(ctx context.Context) (over bool, err error) {
+	counts, err := r.client.config.Store.CountItems(ctx, r.task.TID)
+	if err != nil {
+		return false, fmt.Errorf("count items: %w", notFound(err))
+	}
+	r.job.live.change(func(l *liveTask) { l.counts = counts })
+	spec := r.kind.nextStage(counts)
+	if spec == nil {
+		return true, nil
+	}
+	if err := r.enter(ctx, spec); err != nil {
+		return false, err
+	}
+	return false, r.pass(ctx, spec)
 }
 
 // enter moves the task to a stage and waits for the token that it needs.
@@ -111,8 +135,6 @@ func (r *taskRun) pass(ctx context.Context, spec *StageSpec) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(result.halt, ErrDiskFull):
-		return r.awaitRoom(ctx, result.halt)
 	case errors.Is(result.halt, ErrNoToken), errors.Is(result.halt, ErrTokenRejected):
 		return r.awaitToken(ctx)
 	case result.halt != nil:
@@ -174,8 +196,8 @@ func (r *taskRun) show(state State, waiting string) {
 	}
 }
 
-// awaitToken returns when somebody is logged in. A refused login ends when the
-// token changes.
+// awaitToken returns when somebody is logged in. A login that was refused is
+// tried again when the token changes, and when its cool-down ends.
 func (r *taskRun) awaitToken(ctx context.Context) error {
 	c := r.client
 	if c.tokens == nil {
@@ -191,25 +213,37 @@ func (r *taskRun) awaitToken(ctx context.Context) error {
 			return ctx.Err()
 		}
 		r.show(StateWaitToken, err.Error())
+		var again <-chan time.Time // never, unless there is a cool-down
+		if refused, ok := errors.AsType[*RefreshError](err); ok && !refused.Until.IsZero() {
+			again = time.After(time.Until(refused.Until))
+		}
 		select {
 		case <-changed:
+		case <-again:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// awaitRoom returns when there is room at the save path again.
+// awaitRoom returns when there is room at the save path again, but not before
+// diskPause has passed: a quota may refuse what the disk has room for, and then
+// nothing but trying shows when it ends.
 func (r *taskRun) awaitRoom(ctx context.Context, cause error) error {
 	r.log.Warn("disk full, waiting for room", "error", cause)
-	for {
-		free, err := fsafe.Free(r.task.SavePath)
-		if err == nil && free >= minFreeBytes {
-			// The floor may be met although a quota is not, so the first try
-			// must not come at once.
-			return pause(ctx, time.Second)
+	for waited := time.Duration(0); ; waited += diskPoll {
+		where := r.task.SavePath
+		var free int64
+		enough := where == ""
+		if !enough {
+			var err error
+			free, err = fsafe.Free(where)
+			enough = err != nil || free >= minFreeBytes
 		}
-		r.show(StateDiskFull, fmt.Sprintf("%v (%d bytes free)", cause, free))
+		if enough && waited >= diskPause {
+			return nil
+		}
+		r.show(StateDiskFull, fmt.Sprintf("%v (%d MiB free)", cause, free>>20))
 		if err := pause(ctx, diskPoll); err != nil {
 			return err
 		}

@@ -62,7 +62,8 @@ type Download struct {
 	// JPEG, PNG, GIF, WebP or ZIP, and its extension follows what it is.
 	Any bool
 	// Refuse, when set, is asked for the address of the answer, after
-	// redirects; an error from it ends the download.
+	// redirects; an error from it ends the download. A *PermanentError or
+	// *BlockedError is returned as it is, any other one as permanent.
 	Refuse func(*url.URL) error
 }
 

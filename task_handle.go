@@ -25,6 +25,9 @@ func (t task) Info(ctx context.Context) (TaskInfo, error) {
 
 func (t task) Start(ctx context.Context) error {
 	c := t.client
+	if c.isClosed() {
+		return ErrClosed
+	}
 	unlock, err := c.locks.lock(ctx, t.tid)
 	if err != nil {
 		return err
@@ -58,6 +61,9 @@ func (t task) Start(ctx context.Context) error {
 }
 
 func (t task) Stop(ctx context.Context) error {
+	if t.client.isClosed() {
+		return ErrClosed
+	}
 	unlock, err := t.client.locks.lock(ctx, t.tid)
 	if err != nil {
 		return err
@@ -77,6 +83,9 @@ func (c *client) stopTask(ctx context.Context, tid int64) (*job, error) {
 	if !wasActive {
 		return ending, nil
 	}
+	if ending != nil {
+		ending.live.change(func(l *liveTask) { l.state, l.waiting = StateStopped, "" })
+	}
 	if err := c.config.Store.UpdateTask(ctx, tid, TaskChange{State: new(StateStopped)}); err != nil {
 		return ending, fmt.Errorf("stop task %d: %w", tid, notFound(err))
 	}
@@ -86,6 +95,9 @@ func (c *client) stopTask(ctx context.Context, tid int64) (*job, error) {
 
 func (t task) Delete(ctx context.Context, options DeleteOptions) error {
 	c := t.client
+	if c.isClosed() {
+		return ErrClosed
+	}
 	unlock, err := c.locks.lock(ctx, t.tid)
 	if err != nil {
 		return err

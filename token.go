@@ -2,6 +2,8 @@ package pixivoc
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -15,8 +17,10 @@ type Account struct {
 	Premium bool   `json:"premium"`
 }
 
-// Token is what a site gives for a login. Printing one in any way shows no
-// secret; json.Marshal shows them, because that is how it is stored.
+// Token is what a site gives for a login. Printing one shows no secret;
+// json.Marshal shows them, because that is how it is stored. Do not keep one in
+// an unexported field of something that gets printed: fmt goes past methods
+// there.
 type Token struct {
 	Access  string    `json:"access_token"`
 	Refresh string    `json:"refresh_token"`
@@ -28,8 +32,8 @@ type Token struct {
 // String returns a text without secrets.
 func (t Token) String() string { return "Token(" + t.Account.ID + ")" }
 
-// GoString returns a text without secrets.
-func (t Token) GoString() string { return t.String() }
+// Format writes a text without secrets, whatever the verb.
+func (t Token) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, t.String()) }
 
 // LogValue returns a value without secrets.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
@@ -37,9 +41,14 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 // Grant is what is traded for a token. Make one with RefreshToken,
 // AuthorizationCode or Password. Printing one shows no secret.
 type Grant struct {
-	kind                         GrantKind
-	refreshToken, code, verifier string
-	username, password           string
+	kind GrantKind
+	// A function, because fmt goes past Format in unexported fields and would
+	// print values and what pointers lead to.
+	secret func() grantSecret
+}
+
+type grantSecret struct {
+	refreshToken, code, verifier, username, password string
 }
 
 // GrantKind is the OAuth 2.0 grant type (RFC 6749, sections 4.1, 4.3 and 6).
@@ -54,38 +63,55 @@ const (
 
 // RefreshToken is the grant of a refresh token.
 func RefreshToken(token string) Grant {
-	return Grant{kind: GrantRefreshToken, refreshToken: token}
+	return Grant{GrantRefreshToken, hide(grantSecret{refreshToken: token})}
 }
 
 // AuthorizationCode is the grant of a code that the browser brought back, with
 // the PKCE verifier the login began with (RFC 7636).
 func AuthorizationCode(code, verifier string) Grant {
-	return Grant{kind: GrantAuthorizationCode, code: code, verifier: verifier}
+	return Grant{GrantAuthorizationCode, hide(grantSecret{code: code, verifier: verifier})}
 }
 
 // Password is the grant of a user name and a password. Pixiv has refused it
 // since February 2021; other sites may take it.
 func Password(username, password string) Grant {
-	return Grant{kind: GrantPassword, username: username, password: password}
+	return Grant{GrantPassword, hide(grantSecret{username: username, password: password})}
 }
 
 // Kind returns the grant type.
 func (g Grant) Kind() GrantKind { return g.kind }
 
 // RefreshToken returns the refresh token of a GrantRefreshToken.
-func (g Grant) RefreshToken() string { return g.refreshToken }
+func (g Grant) RefreshToken() string { return g.secrets().refreshToken }
 
 // Code returns the code and the verifier of a GrantAuthorizationCode.
-func (g Grant) Code() (code, verifier string) { return g.code, g.verifier }
+func (g Grant) Code() (code, verifier string) {
+	s := g.secrets()
+	return s.code, s.verifier
+}
 
 // Password returns the user name and password of a GrantPassword.
-func (g Grant) Password() (username, password string) { return g.username, g.password }
+func (g Grant) Password() (username, password string) {
+	s := g.secrets()
+	return s.username, s.password
+}
+
+func (g Grant) secrets() grantSecret {
+	if g.secret == nil {
+		return grantSecret{} // the zero Grant, which every site refuses
+	}
+	return g.secret()
+}
+
+func hide(secret grantSecret) func() grantSecret {
+	return func() grantSecret { return secret }
+}
 
 // String returns a text without secrets.
 func (g Grant) String() string { return "Grant(" + string(g.kind) + ")" }
 
-// GoString returns a text without secrets.
-func (g Grant) GoString() string { return g.String() }
+// Format writes a text without secrets, whatever the verb.
+func (g Grant) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, g.String()) }
 
 // LogValue returns a value without secrets.
 func (g Grant) LogValue() slog.Value { return slog.StringValue(g.String()) }

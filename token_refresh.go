@@ -158,7 +158,7 @@ func (m *TokenManager) renew(ctx context.Context, from storedToken) (next stored
 // our own clock, counted from before the request. account is whose token it
 // is when the answer does not say.
 func (m *TokenManager) trade(ctx context.Context, grant Grant, account Account) (next storedToken, err error) {
-	if grant.kind == GrantRefreshToken && grant.refreshToken == "" {
+	if grant.kind == GrantRefreshToken && grant.secrets().refreshToken == "" {
 		return next, fmt.Errorf("there is no refresh token: %w", ErrTokenRejected)
 	}
 	asked := m.clock().Round(0).UTC()
@@ -174,14 +174,14 @@ func (m *TokenManager) trade(ctx context.Context, grant Grant, account Account) 
 	}
 	token.Issued, token.Expires = asked, asked.Add(lifetime(token))
 	if token.Refresh == "" {
-		token.Refresh = grant.refreshToken // RFC 6749, section 6: it may stay
+		token.Refresh = grant.secrets().refreshToken // RFC 6749, section 6: it may stay
 	}
 	if token.Account == (Account{}) {
 		token.Account = account
 	}
 	next = storedToken{Token: token}
-	if token.Refresh != grant.refreshToken {
-		next.Previous = grant.refreshToken
+	if token.Refresh != grant.secrets().refreshToken {
+		next.Previous = grant.secrets().refreshToken
 	}
 	return next, nil
 }
@@ -195,7 +195,7 @@ func (m *TokenManager) exchange(ctx context.Context, grant Grant) (token Token, 
 			err = fmt.Errorf("token exchange panicked: %v", cause)
 		}
 		if err != nil {
-			err = scrub(err, grant.refreshToken, grant.code, grant.verifier, grant.password, token.Access, token.Refresh)
+			err = scrub(err, grant.secrets().refreshToken, grant.secrets().code, grant.secrets().verifier, grant.secrets().password, token.Access, token.Refresh)
 		}
 	}()
 	return m.config.Exchange(ctx, grant)

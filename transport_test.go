@@ -271,6 +271,13 @@ func TestTransport_EqualConfigKeepsConnections(t *testing.T) {
 	_, _, err := get(t, transport, "https://"+siteName)
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, s.opened.Load())
+
+	changed.RootCAs = tlstest.NewAuthority(t).Pool()
+	require.NoError(t, transport.Configure(changed))
+	_, _, err = get(t, transport, "https://"+siteName)
+	failure, ok := errors.AsType[*pixivoc.DialError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, pixivoc.CauseCertificate, failure.Attempts[0].Cause, "whom to trust counts from the next request on")
 }
 
 func TestTransport_RefusedConfigChangesNothing(t *testing.T) {

@@ -39,6 +39,7 @@ type Breaker struct {
 
 	mu    sync.Mutex
 	hosts map[string]*host
+	holds map[string]time.Time // hosts that asked to be left alone until then
 }
 
 // host is a host whose last request failed.
@@ -112,6 +113,13 @@ func (b *Breaker) enter(ctx context.Context, name string) (*probe, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for {
+		if wait := time.Until(b.holds[name]); wait > 0 {
+			if err := b.sleep(ctx, wait); err != nil {
+				return nil, fmt.Errorf("wait for %s, which asked for a pause: %w", name, err)
+			}
+			continue
+		}
+		delete(b.holds, name)
 		h := b.hosts[name]
 		if h == nil || h.down == nil {
 			return nil, nil
@@ -133,6 +141,40 @@ func (b *Breaker) enter(ctx context.Context, name string) (*probe, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("wait for %s, unreachable since %s: %w", name, down.since.UTC().Format(time.RFC3339), err)
 		}
+	}
+}
+
+// sleep waits without holding mu, which the caller holds.
+func (b *Breaker) sleep(ctx context.Context, wait time.Duration) error {
+	b.mu.Unlock()
+	defer b.mu.Lock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Hold lets no request go to a host before until, however others fare that are
+// under way. A hold that ends earlier than one in force changes nothing.
+func (b *Breaker) Hold(name string, until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.holds == nil {
+		b.holds = map[string]time.Time{}
+	}
+	if len(b.holds) >= b.config.Hosts {
+		for held, end := range b.holds {
+			if !end.After(time.Now()) {
+				delete(b.holds, held)
+			}
+		}
+	}
+	if until.After(b.holds[name]) {
+		b.holds[name] = until
 	}
 }
 

@@ -331,6 +331,31 @@ func TestReset_LetsAllGo(t *testing.T) {
 	})
 }
 
+func TestBreaker_HoldOutlastsASuccess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker.New(breaker.Config{})
+		report, err := b.Allow(t.Context(), host)
+		require.NoError(t, err)
+		begin := time.Now()
+		b.Hold(host, begin.Add(time.Minute))
+		b.Hold(host, begin.Add(time.Second))
+		report(true)
+		_, err = b.Allow(t.Context(), "other.example.org")
+		require.NoError(t, err)
+		assert.Zero(t, time.Since(begin), "other hosts are not held")
+		_, err = b.Allow(t.Context(), host)
+		require.NoError(t, err)
+		assert.Equal(t, time.Minute, time.Since(begin))
+
+		b.Hold(host, time.Now().Add(time.Hour))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = b.Allow(ctx, host)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
 func TestBreaker_RemembersABoundedNumberOfHosts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -44,10 +44,24 @@ func (t *transfer) try(ctx context.Context) error {
 		report(err)
 		return err
 	}
-	report(nil)
 	defer func() { _ = response.Body.Close() }()
-	if err := t.receive(response, dog); err != nil && !errors.Is(err, errAccepted) {
+	if response.StatusCode < 300 {
+		report(nil) // now, because a body may take long
+	}
+	err = t.receive(response, dog)
+	if response.StatusCode >= 300 {
+		report(limitOf(err))
+	}
+	if err != nil && !errors.Is(err, errAccepted) {
 		return causeOf(ctx, err)
+	}
+	return nil
+}
+
+// limitOf returns the answer in err that asks for fewer requests, or nil.
+func limitOf(err error) error {
+	if status, ok := errors.AsType[*StatusError](err); ok && status.RateLimited() {
+		return err
 	}
 	return nil
 }

@@ -50,7 +50,8 @@ type Request struct {
 
 	// Admit, when set, is called before each request, with the host it goes to,
 	// and may let it wait; Timeout does not count then. report is called with
-	// nil once the head of an answer came, or else with why none did.
+	// nil once the head of an answer came, with a *StatusError when that asks
+	// for fewer requests, or else with why no answer came.
 	Admit func(ctx context.Context, host string) (report func(error), err error)
 
 	// Folder and Name say where the file goes. Name is relative, with slashes;
