@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"time"
@@ -93,6 +94,7 @@ func RunAssigned(ctx context.Context, job Job) int {
 	if job.Role == RoleOrigin {
 		return runOrigin(ctx, job)
 	}
+	log.SetOutput(io.Discard) // net/http tells everybody of bytes behind an answer
 	started := time.Now()
 	var outcome Outcome
 	err := profiled(job.Profile, func() error { return run(ctx, job, &outcome) })

@@ -237,7 +237,7 @@ func (t *table) memory(ctx context.Context) error {
 
 func (t *table) pending(ctx context.Context, set Set) error {
 	few, many := set, set
-	few.Count, many.Count = 1000, t.plan.pending
+	few.Count, many.Count = 10*openingFiles, t.plan.pending
 	if t.plan.quick {
 		many.Count = min(many.Count, 100_000)
 	}

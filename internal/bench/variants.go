@@ -107,8 +107,8 @@ type Opening struct {
 // openingFiles is how many files a client fetches of a very long list.
 const openingFiles = 500
 
-// Pending measures the start of a task with that many pending items. count
-// less than openingFiles is a task of that size, fetched to its end.
+// Pending measures the start of a task with as many pending items as the set of
+// the case has. Each time some of them are fetched; there must be enough.
 func (b *Bench) Pending(ctx context.Context, c Case, guarantee Guarantee, times int) (openings []Opening, err error) {
 	origin, err := startRemote(ctx, c)
 	if err != nil {
@@ -129,7 +129,7 @@ func (b *Bench) Pending(ctx context.Context, c Case, guarantee Guarantee, times 
 		if err := origin.clear(ctx); err != nil {
 			return openings, err
 		}
-		job.StopAfter = min(c.Set.Count, openingFiles*(i+1))
+		job.StopAfter = min(openingFiles*(i+1), c.Set.Count*(i+1)/times)
 		settleDisk()
 		began := time.Now()
 		usage, err := measure(ctx, job)
@@ -139,6 +139,9 @@ func (b *Bench) Pending(ctx context.Context, c Case, guarantee Guarantee, times 
 		told, err := origin.log(ctx, false)
 		if err != nil {
 			return openings, err
+		}
+		if told.First == 0 {
+			return openings, errors.New("the client sent no request")
 		}
 		openings = append(openings, Opening{First: time.Unix(0, told.First).Sub(began), Memory: usage.Memory})
 	}
