@@ -1,0 +1,5 @@
+package fetch_test
+
+func settle() {}
+
+func processorTime() float64 { return 1 }
