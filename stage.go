@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -153,12 +152,4 @@ func (s typedStage[In]) Run(ctx context.Context, rt Runtime, item Item) (Output,
 		return Output{}, Permanent(ReasonPayload, fmt.Errorf("payload of item %q: %w", item.Key, err))
 	}
 	return s.run(ctx, rt, in)
-}
-
-// drain reads what is left of a body, within reason, and closes it, so that
-// the connection can be used again.
-func drain(body io.ReadCloser) {
-	const worthReading = 64 << 10
-	_, _ = io.CopyN(io.Discard, body, worthReading)
-	_ = body.Close()
 }
