@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -125,24 +124,6 @@ func TestN13_A403OfAHostThatAnswersWithoutNameIsTheCallers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusForbidden, response.StatusCode)
 	assert.Equal(t, frontPage, body)
-}
-
-func TestN3_StalledErrorPageDoesNotHoldTheAnswerBack(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = io.WriteString(w, "<html>")
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
-	})
-	config := s.byIP(pixivoc.StrategyNoSNI)
-	config.Timeout = 200 * time.Millisecond
-	response, body, err := get(t, newTransport(t, config), "https://"+siteName)
-	require.NotNil(t, response)
-	assert.Equal(t, http.StatusForbidden, response.StatusCode)
-	assert.Equal(t, "<html>", body)
-	assert.Error(t, err, "the body was given up")
 }
 
 // TestN12_AddressThatFailsAfterTheHandshake holds that an address which takes

@@ -319,10 +319,10 @@ func TestTransport_KeepsAsManyConnectionsAsRequestsRan(t *testing.T) {
 func TestU17_LongHead(t *testing.T) {
 	t.Parallel()
 	for about, header := range map[string]string{
-		"one long header":   "X: " + strings.Repeat("x", 10<<20),
+		"one long header":   "X: " + strings.Repeat("x", 10<<20) + "\r\n",
 		"2,000 headers":     strings.Repeat("Some-Header: with some value in it\r\n", 2000),
 		"Set-Cookie flood":  strings.Repeat("Set-Cookie: a=bcdefghijklmnopqrstuvwxyz\r\n", 5000),
-		"NUL in the header": "X: a\x00b",
+		"NUL in the header": "X: a\x00b\r\n",
 	} {
 		t.Run(about, func(t *testing.T) {
 			t.Parallel()
@@ -330,7 +330,7 @@ func TestU17_LongHead(t *testing.T) {
 			at := tlstest.Listen(t, func(conn net.Conn) {
 				defer close(dropped)
 				_, _ = conn.Read(make([]byte, 1024))
-				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+header+"\r\nContent-Length: 0\r\n\r\n")
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+header+"Content-Length: 0\r\n\r\n")
 				_, _ = io.Copy(io.Discard, conn)
 			})
 			_, _, err := get(t, newTransport(t, pixivoc.TransportConfig{}), "http://"+at.String())

@@ -2,6 +2,7 @@ package netdial_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -34,8 +35,8 @@ func through(t testing.TB, authority *tlstest.Authority, u *url.URL, timeout tim
 		Timeout:  timeout,
 		RootCAs:  authority.Pool(),
 		Resolver: tableResolver{"proxy.test": {netip.MustParseAddr("127.0.0.1")}},
-		// Not looked at, since the proxy looks names up.
-		Hosts: map[string]netdial.Host{host: {Addresses: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1")}}},
+		// Not looked at.
+		Hosts: map[string]netdial.Host{"*.test": {Addresses: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1")}}},
 	})
 }
 
@@ -208,6 +209,23 @@ func TestN10_ProxyAnswersWithoutEnd(t *testing.T) {
 		DialTLSContext(t.Context(), "tcp", address)
 	require.ErrorContains(t, err, "longer than 65536 bytes")
 	assert.Less(t, <-sent, 100<<20, "the connection was dropped")
+}
+
+func TestC4_CancelEndsTheWaitForAProxy(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{}, 1)
+	at := tlstest.Listen(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 1))
+		asked <- struct{}{}
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-asked
+		cancel()
+	}()
+	_, err := through(t, tlstest.NewAuthority(t), &url.URL{Scheme: "http", Host: at.String()}, 0).DialTLSContext(ctx, "tcp", address)
+	assert.ErrorIs(t, err, context.Canceled)
 }
 
 func TestN2_SilentPeerEndsWithTheTimeout(t *testing.T) {

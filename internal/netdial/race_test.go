@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -115,6 +116,7 @@ func TestN12_SlowFirstAddressLosesAndTheChoiceIsCached(t *testing.T) {
 		}}
 		d := n.dialer(time.Minute, first, second, third)
 		require.NoError(t, reach(t, d))
+		assert.Equal(t, 70*time.Millisecond, time.Since(n.began), "the slow one is not waited for")
 		assert.Equal(t, []dialled{{first, 0}, {second, 50 * time.Millisecond}}, n.since())
 		require.NoError(t, reach(t, d))
 		assert.Equal(t, []dialled{{second, 0}}, n.since(), "the fastest is remembered")
@@ -160,6 +162,47 @@ func TestCachedChoiceGoesWithItsFirstFailure(t *testing.T) {
 		d.Doubt(host+":80", false, io.ErrUnexpectedEOF)
 		require.NoError(t, reach(t, d))
 		assert.Equal(t, []dialled{{first, 0}}, n.since(), "a doubted address goes behind")
+	})
+}
+
+func TestAnotherAddressFollowsAFailureAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{answers: map[string]answer{
+			first: {after: time.Second}, second: {after: 10 * time.Millisecond, err: errRefused}, third: {},
+		}}
+		require.NoError(t, reach(t, n.dialer(time.Minute, first, second, third)))
+		assert.Equal(t, []dialled{{first, 0}, {second, 50 * time.Millisecond}, {third, 60 * time.Millisecond}}, n.since(),
+			"though the first is still under way")
+	})
+}
+
+// lateConn counts how often it is closed.
+type lateConn struct {
+	net.Conn
+	closed *atomic.Int32
+}
+
+func (c lateConn) Close() error { c.closed.Add(1); return nil }
+
+func TestConnectionThatComesTooLateIsClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var opened, closed atomic.Int32
+		d := netdial.New(netdial.Config{
+			Hosts: map[string]netdial.Host{host: {Addresses: []netip.AddrPort{netip.MustParseAddrPort(first), netip.MustParseAddrPort(second)}}},
+			Dial: func(context.Context, string, string) (net.Conn, error) { // deaf to its context
+				time.Sleep(time.Second)
+				opened.Add(1)
+				return lateConn{closed: &closed}, nil
+			},
+		})
+		conn, err := d.DialContext(t.Context(), "tcp", host+":80")
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, opened.Load(), "all attempts have ended")
+		assert.EqualValues(t, 1, closed.Load())
+		require.NoError(t, conn.Close())
+		assert.EqualValues(t, 2, closed.Load())
 	})
 }
 
