@@ -49,7 +49,8 @@ type Counts struct {
 // Load is what one host has to bear.
 type Load struct {
 	// Connections that are open, and the most that ever were. A connection belongs to the host of its first request.
-	// Clients that close and dial anew may be seen with one more than they count, since a close takes time to arrive.
+	// A client that closes and dials anew may be seen with one more than it counts, since a close takes time to arrive;
+	// an [http.Transport] without MaxConnsPerHost sometimes dials one that it has no use for at once.
 	Connections, MaxConnections int
 
 	// Requests that are being answered, and the most that ever were. A request is over just before the last bytes of

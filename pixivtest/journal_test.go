@@ -96,11 +96,15 @@ func TestLoadNeverOvercounts(t *testing.T) {
 	const workers = 4
 	s := start(t, pixivtest.Config{Latency: time.Millisecond})
 	w := s.AddWork(pixivtest.Work{PageCount: 100, AllPages: pixivtest.Page{Size: 30_000, Width: 8, Height: 8}})
+	transport := s.Transport()
+	defer transport.CloseIdleConnections()
+	transport.MaxConnsPerHost = workers // or it may dial one that it then has no use for
+	client := &http.Client{Transport: transport}
 	var all sync.WaitGroup
 	for worker := range workers {
 		all.Go(func() {
 			for n := worker; n < 100; n += workers {
-				if got := fetch(t, s.Client(), s.Picture(w.ID, n).URL, nil); len(got.body) != 30_000 {
+				if got := fetch(t, client, s.Picture(w.ID, n).URL, nil); len(got.body) != 30_000 {
 					t.Errorf("page %d: %d bytes", n, len(got.body))
 				}
 			}
@@ -113,6 +117,27 @@ func TestLoadNeverOvercounts(t *testing.T) {
 	require.LessOrEqual(t, load.MaxConnections, workers)
 	require.Zero(t, load.Requests)
 	require.EqualValues(t, 100*30_000, load.Bytes)
+}
+
+// TestRequestsAreOverInTime holds that a client which has the last byte of an answer never finds its request counted
+// as open.
+func TestRequestsAreOverInTime(t *testing.T) {
+	t.Parallel()
+	s := start(t, pixivtest.Config{})
+	w := s.AddWork(pixivtest.Work{AllPages: pixivtest.Page{Width: 400, Height: 400}})
+	address := s.Picture(w.ID, 0).URL
+	for _, fault := range []pixivtest.Fault{
+		pixivtest.Honest{}, pixivtest.ErrorPage{}, pixivtest.NoLength{}, pixivtest.NoLength{Chunked: true},
+		pixivtest.Cut{At: pixivtest.AtByte(9000)}, pixivtest.SlowHeader{Bytes: 100}, pixivtest.Drip{Bytes: 10_000, Every: 1},
+	} {
+		s.ClearScript()
+		s.Script(pixivtest.Rule{Do: fault})
+		for range 100 {
+			got := fetch(t, s.Client(), address, nil)
+			require.Zero(t, s.Load(pixivtest.HostImages).Requests, "%T", fault)
+			require.NoError(t, got.sendErr)
+		}
+	}
 }
 
 func TestRules(t *testing.T) {

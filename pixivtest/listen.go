@@ -41,7 +41,7 @@ type Address struct {
 // Listen opens another address on loopback at which all hosts are served, as 127.0.0.1:port. It closes with the
 // server. It panics when the server is not started or loopback cannot be listened on.
 func (s *Server) Listen(address Address) string {
-	opened, err := s.started("Listen").listen(address)
+	opened, err := s.started("Listen").listen("", address)
 	if err != nil {
 		panic(fmt.Sprintf("pixivtest: Listen: %v", err))
 	}
@@ -64,7 +64,8 @@ func (s *Server) RotateECH() {
 // errNoName ends a handshake; the client sees an alert.
 var errNoName = errors.New("the hello asks for no name")
 
-func (n *network) listen(address Address) (string, error) {
+// listen listens with TLS at a place on loopback, in the manner of address.
+func (n *network) listen(at string, address Address) (string, error) {
 	leaf := authority.Leaf{Names: hosts()}
 	switch address.Certificate {
 	case CertificateExpired:
@@ -95,5 +96,5 @@ func (n *network) listen(address Address) (string, error) {
 			return []tls.EncryptedClientHelloKey{*n.ech.Load()}, nil
 		}
 	}
-	return n.serve(config, address)
+	return n.serve(at, config, address)
 }

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,10 +60,10 @@ func (n *network) listenAll() (err error) {
 	if err = n.newECHKey(); err != nil {
 		return err
 	}
-	if n.main, err = n.listen(Address{}); err != nil {
+	if n.main, err = n.listen(n.server.config.Addr, Address{}); err != nil {
 		return err
 	}
-	plain, err := n.serve(nil, Address{})
+	plain, err := n.serve(n.server.config.PlainAddr, nil, Address{})
 	if err != nil {
 		return err
 	}
@@ -85,11 +86,26 @@ func (n *network) newECHKey() error {
 	return nil
 }
 
-// serve listens on loopback, with TLS unless config is nil, and returns the address.
-func (n *network) serve(config *tls.Config, address Address) (string, error) {
-	inner, err := net.Listen("tcp4", "127.0.0.1:0")
+// listenLocally listens on an address of loopback; empty means any port of 127.0.0.1.
+func listenLocally(at string) (net.Listener, error) {
+	if at == "" {
+		at = "127.0.0.1:0"
+	}
+	local, err := netip.ParseAddrPort(at)
 	if err != nil {
-		return "", fmt.Errorf("listen: %w", err)
+		return nil, fmt.Errorf("listen on %s: %w", at, err)
+	}
+	if !local.Addr().IsLoopback() {
+		return nil, fmt.Errorf("listen on %s: not an address of loopback", at)
+	}
+	return net.Listen("tcp", at)
+}
+
+// serve listens on loopback, with TLS unless config is nil, and returns the address.
+func (n *network) serve(at string, config *tls.Config, address Address) (string, error) {
+	inner, err := listenLocally(at)
+	if err != nil {
+		return "", err
 	}
 	var listener net.Listener = &watched{Listener: inner, network: n, address: address}
 	logger := n.server.config.ErrorLog

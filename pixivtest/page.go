@@ -29,8 +29,8 @@ func htmlPage(status int, title, body string) *answer {
 	return a
 }
 
-// blockPage is what a bot filter in front of the service shows in place of an answer (API notes section 3, the last
-// wording seen).
+// blockPage is what a bot filter in front of the service shows in place of an answer. Its title is one of those seen
+// from 2020 to 2026; the text is our own.
 func blockPage(status int) *answer {
 	a := htmlPage(status, "Attention Required! | Cloudflare",
 		"<h1>Sorry, you have been blocked</h1><p>This site is guarded against automated requests.</p>"+
@@ -41,7 +41,7 @@ func blockPage(status int) *answer {
 }
 
 // jsonAnswer is v as the services write it: no escapes for HTML, no line feed at the end. Its header fields were
-// recorded in 2019 (see [Server.api]); the server's name is that of today.
+// recorded in 2019; the name of the server is that of 2026.
 func jsonAnswer(status int, v any) *answer {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)

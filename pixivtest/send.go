@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// holdBack is how much of a body goes out only after the request counts as over. It fits into the buffer of
-// net/http, which sends it together with the end of the answer.
+// holdBack is how much of a whole body is written apart. It fits into the buffer of net/http, which sends it when the
+// handler has returned: the request counts as over before its client can know the end.
 const holdBack = 2 << 10
 
 // send brings an answer to a client over a socket.
@@ -37,6 +37,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, x *exchange, a *an
 	switch {
 	case length >= 0:
 		header.Set("Content-Length", a.lengths()[0])
+		if a.wire.surplus != nil || length < a.size() {
+			header.Set("Connection", "close") // clients would complain about the next answer on the connection
+		}
 	case a.wire.framing == byClose:
 		header.Set("Transfer-Encoding", "identity") // net/http then sends no length and no chunks, and closes
 	}
@@ -92,21 +95,15 @@ func (d *sender) write(at, n int64, last bool) bool {
 	if d.room >= 0 {
 		n = min(n, max(0, d.room-at))
 	}
-	if last && n > 0 {
+	d.x.bytes += n
+	if last {
 		early := n - min(n, holdBack)
-		sent, err := writeRange(d.w, d.a.body, at, early)
-		d.x.bytes += sent
-		if err != nil {
+		if _, err := writeRange(d.w, d.a.body, at, early); err != nil {
 			return false
 		}
 		at, n = at+early, n-early
-		d.x.bytes += n
-		d.x.finish()
-		_, err = writeRange(d.w, d.a.body, at, n)
-		return err == nil
 	}
-	sent, err := writeRange(d.w, d.a.body, at, n)
-	d.x.bytes += sent
+	_, err := writeRange(d.w, d.a.body, at, n)
 	return err == nil
 }
 
@@ -159,10 +156,11 @@ func (s *Server) sendRaw(w http.ResponseWriter, r *http.Request, x *exchange, a 
 		if pause != 0 && !s.gate.wait(r.Context(), nil, pause) {
 			return
 		}
-		sent, err := writeRange(conn, a.bodyOrEmpty(), at, n)
-		x.bytes += sent
-		at += n
-		if err != nil {
+		x.bytes += n
+		if at += n; at == course.end {
+			x.finish() // as in sender.write: before the client can know it
+		}
+		if _, err := writeRange(conn, a.bodyOrEmpty(), at-n, n); err != nil {
 			return
 		}
 	}

@@ -53,6 +53,10 @@ type Config struct {
 	// Latency is waited before every answer. [Server.SetLatency] changes it.
 	Latency time.Duration
 
+	// Addr and PlainAddr are where [Server.Start] listens with and without TLS, as loopback address and port; empty:
+	// 127.0.0.1 and a free port. A fixed port lets a server come back where another one was.
+	Addr, PlainAddr string
+
 	// LenientSNI lets the API hosts answer whatever name the TLS hello asks for, as before 2026. Without it a request
 	// whose name in the hello is missing or not its Host is refused with 403.
 	LenientSNI bool
@@ -124,7 +128,8 @@ func (c Config) complete() Config {
 	return c
 }
 
-// Start makes the certificates and listens on 127.0.0.1, once for TLS and once for plain HTTP. It can be called once.
+// Start makes the certificates and listens on loopback, once for TLS and once for plain HTTP. It can be called once.
+// It fails when an address of the [Config] is not on loopback or is taken.
 func (s *Server) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

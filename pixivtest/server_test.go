@@ -68,6 +68,21 @@ func TestHosts(t *testing.T) {
 	require.Error(t, exchange(t, s.Client(), http.MethodGet, "https://www.example.com/", nil, "").sendErr, "nothing else is reached")
 }
 
+// TestFixedAddresses lets a second server come back where the first was.
+func TestFixedAddresses(t *testing.T) {
+	t.Parallel()
+	first := start(t, pixivtest.Config{})
+	again := pixivtest.Config{Addr: first.Addr(), PlainAddr: strings.TrimPrefix(first.PlainURL(), "http://")}
+	require.ErrorContains(t, pixivtest.NewUnstartedServer(again).Start(), "address already in use")
+	first.Close()
+	second := start(t, again)
+	require.Equal(t, first.Addr(), second.Addr())
+	require.Equal(t, first.PlainURL(), second.PlainURL())
+	for _, bad := range []string{"192.0.2.1:0", "0.0.0.0:0", ":0", "localhost:0", "127.0.0.1"} {
+		require.ErrorContains(t, pixivtest.NewUnstartedServer(pixivtest.Config{Addr: bad}).Start(), "start the fake Pixiv: listen on "+bad)
+	}
+}
+
 func TestServerNames(t *testing.T) {
 	t.Parallel()
 	s := start(t, pixivtest.Config{})

@@ -25,13 +25,13 @@ type issuer struct {
 	accessLife, codeLife time.Duration
 	rotation             Rotation
 
-	mu       sync.Mutex
-	serial   uint64
-	access   map[string]time.Time // when each ends
-	refreshs map[string]string    // good refresh tokens, each with the one that dies when it is used
-	newest   string               // refresh token
-	codes    map[string]pending   // authorization codes
-	logins   map[string]string    // challenge by state, while a browser is at the login page
+	mu            sync.Mutex
+	serial        uint64
+	accessTokens  map[string]time.Time // when each ends
+	refreshTokens map[string]string    // good refresh tokens, each with the one that dies when it is used
+	newest        string               // refresh token
+	codes         map[string]pending   // authorization codes
+	logins        map[string]string    // challenge by state, while a browser is at the login page
 }
 
 // pending is a code that was not exchanged yet.
@@ -43,7 +43,7 @@ type pending struct {
 func newIssuer(c Config) *issuer {
 	return &issuer{
 		seed: c.Seed, accessLife: c.AccessTokenLife, codeLife: c.CodeLife, rotation: c.Rotation,
-		access: map[string]time.Time{}, refreshs: map[string]string{}, codes: map[string]pending{}, logins: map[string]string{},
+		accessTokens: map[string]time.Time{}, refreshTokens: map[string]string{}, codes: map[string]pending{}, logins: map[string]string{},
 	}
 }
 
@@ -57,20 +57,20 @@ func (i *issuer) secret() string {
 // newAccess gives out an access token and forgets those that have ended. The issuer is locked.
 func (i *issuer) newAccess() string {
 	now := time.Now()
-	for token, ends := range i.access {
+	for token, ends := range i.accessTokens {
 		if now.After(ends) {
-			delete(i.access, token)
+			delete(i.accessTokens, token)
 		}
 	}
 	token := i.secret()
-	i.access[token] = now.Add(i.accessLife)
+	i.accessTokens[token] = now.Add(i.accessLife)
 	return token
 }
 
 // newRefresh gives out a refresh token; dies is the one that ends when it is used. The issuer is locked.
 func (i *issuer) newRefresh(dies string) string {
 	token := i.secret()
-	i.refreshs[token] = dies
+	i.refreshTokens[token] = dies
 	i.newest = token
 	return token
 }
@@ -84,17 +84,17 @@ func (i *issuer) login() (access, refresh string) {
 func (i *issuer) refresh(old string) (access, refresh string, ok bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	dies, ok := i.refreshs[old]
+	dies, ok := i.refreshTokens[old]
 	if !ok {
 		return "", "", false
 	}
-	delete(i.refreshs, dies)
-	i.refreshs[old] = ""
+	delete(i.refreshTokens, dies)
+	i.refreshTokens[old] = ""
 	switch i.rotation {
 	case RotateLate:
 		return i.newAccess(), i.newRefresh(old), true
 	case RotateAtOnce:
-		delete(i.refreshs, old)
+		delete(i.refreshTokens, old)
 		return i.newAccess(), i.newRefresh(""), true
 	}
 	return i.newAccess(), old, true
@@ -103,7 +103,7 @@ func (i *issuer) refresh(old string) (access, refresh string, ok bool) {
 func (i *issuer) accepts(access string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	ends, ok := i.access[access]
+	ends, ok := i.accessTokens[access]
 	return ok && time.Now().Before(ends)
 }
 
@@ -149,7 +149,7 @@ func (s *Server) RefreshToken() string {
 	i := s.tokens
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if _, good := i.refreshs[i.newest]; !good {
+	if _, good := i.refreshTokens[i.newest]; !good {
 		return i.newRefresh("")
 	}
 	return i.newest
@@ -170,12 +170,12 @@ func (s *Server) AuthorizationCode(challenge string) string { return s.tokens.ne
 func (s *Server) ExpireAccessTokens() {
 	s.tokens.mu.Lock()
 	defer s.tokens.mu.Unlock()
-	clear(s.tokens.access)
+	clear(s.tokens.accessTokens)
 }
 
 // RevokeRefreshTokens makes every refresh token that was given out a bad one, as a change of the password does.
 func (s *Server) RevokeRefreshTokens() {
 	s.tokens.mu.Lock()
 	defer s.tokens.mu.Unlock()
-	clear(s.tokens.refreshs)
+	clear(s.tokens.refreshTokens)
 }

@@ -1,0 +1,62 @@
+// Package pixivtest is a fake Pixiv for tests, in the manner of net/http/httptest.
+//
+// A [Server] speaks as the live services do: the token endpoint, the App API for single works, users and their lists,
+// and the image host, with their rules, errors and quirks. It runs in the process of the test, has a certificate
+// authority of its own, listens on loopback only, and does the same in every run with the same seed.
+//
+// # A first test
+//
+// Start a server, give it something to serve, and ask with a client that reaches the true host names:
+//
+//	server := pixivtest.NewServer(pixivtest.Config{})
+//	defer server.Close()
+//	work := server.AddWork(pixivtest.Work{Title: "sunrise", PageCount: 3})
+//	picture := server.Picture(work.ID, 0)
+//	response, err := server.Client().Do(request) // for picture.URL, with a Referer
+//
+// A program under test that makes its own connections takes [Server.Hosts] as its address table and
+// [Server.CertPool], or the file of [Server.WriteCA] in SSL_CERT_FILE, as its roots. It signs in with
+// [Server.RefreshToken] or a code from [Server.AuthorizationCode]. When it is done, [Server.Pictures] says what it must
+// have, byte for byte.
+//
+// # What it serves
+//
+// [User] and [Work] describe what there is: types, pages, formats, exact sizes, masks, deleted, private, unlisted and
+// replaced works, broken and missing originals. [Server.Populate] makes whole artists. Pictures are real JPEG, PNG and
+// GIF files, painted when they are first asked for; a large size costs neither time nor memory. [Server.DeleteWork],
+// [Server.ReplaceWork] and [Server.ChangePicture] change the world while a client reads it.
+//
+// # What can go wrong
+//
+// A list of [Rule] values says which answers go wrong, and a [Fault] how:
+//
+//   - refusals: [RateLimit], [ErrorPage], [BlockPage], [Redirect], [Respond], [Custom]
+//   - changed answers: [EditJSON], [EditHeader], [ExtraHeaders]
+//   - the connection: [Delay], [Stall], [Drip], [SlowHeader], [Reset], [Cut], [NoLength], [WrongLength], [Surplus]
+//   - bodies: [EmptyBody], [MissingEnd], [WrongType], [GzipGarbage], [GzipBomb]
+//   - parts of files: [IgnoreRange], [ForceRange], [WrongRange]
+//   - the world: [PictureChanged], [WorkReplaced], [WorkDeleted], [TokensExpired]
+//   - joined: [Chain], [Mix], [Honest]
+//
+// The usual request is "the first attempt at every picture is cut in half":
+//
+//	server.Script(pixivtest.Rule{
+//		Match:   pixivtest.Match{Host: pixivtest.HostImages},
+//		Times:   1,
+//		PerPath: true,
+//		Do:      pixivtest.Cut{At: pixivtest.AtPercent(50)},
+//	})
+//
+// [Server.Listen] opens further addresses for what goes wrong below HTTP: bad certificates, silence, censors.
+//
+// # What happened
+//
+// [Server.Requests] is the log, [Server.Counts] and [Server.Load] are the numbers: requests and bytes for each path,
+// the most connections and requests at a time for each host, and [Server.RequestTimes] for tests of pacing.
+//
+// # Without sockets
+//
+// [Server.RoundTripper] serves from memory, with the same answers and the same faults. It starts no goroutines and waits
+// by the clock of the time package, so it works inside a testing/synctest bubble, where an hour's stall takes no time.
+// [NewUnstartedServer] makes a server that does only that.
+package pixivtest
