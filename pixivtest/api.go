@@ -61,7 +61,7 @@ func (s *Server) illustDetail(query url.Values) *answer {
 		return refused
 	}
 	w, ok := s.catalog.show(id)
-	if !ok || w.Access != Public {
+	if !ok || !s.catalog.reachable(w) {
 		return notFound()
 	}
 	shape := s.illust(w)
@@ -233,7 +233,7 @@ func (s *Server) ugoiraMetadata(query url.Values) *answer {
 		return refused
 	}
 	w, ok := s.catalog.work(id)
-	if !ok || w.Access != Public || w.Mask != Unmasked || w.Type != Ugoira {
+	if !ok || !s.catalog.reachable(w) || w.Mask != Unmasked || w.Type != Ugoira {
 		return notFound()
 	}
 	metadata := ugoiraMetadata{ZipURLs: mediumURL{imageURL(w.zipPath(s.config.Seed, zipSmall))}}

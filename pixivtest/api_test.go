@@ -130,6 +130,7 @@ func TestAPIRefusals(t *testing.T) {
 	private := s.AddWork(pixivtest.Work{Access: pixivtest.Private, StillListed: true})
 	suspended := s.AddUser(pixivtest.User{Suspended: true})
 	still := s.AddWork(pixivtest.Work{})
+	lost := s.AddWork(pixivtest.Work{UserID: suspended.ID})
 	for _, c := range []struct {
 		path    string
 		status  int
@@ -137,6 +138,7 @@ func TestAPIRefusals(t *testing.T) {
 	}{
 		{fmt.Sprintf("/v1/illust/detail?illust_id=%d", gone.ID), 404, "error_404.json"},
 		{fmt.Sprintf("/v1/illust/detail?illust_id=%d", private.ID), 404, "error_404.json"},
+		{fmt.Sprintf("/v1/illust/detail?illust_id=%d", lost.ID), 404, "error_404.json"},
 		{"/v1/illust/detail?illust_id=5", 404, "error_404.json"},
 		{"/v9/unknown", 404, "error_404.json"},
 		{"/v1/illust/detail?illust_id=five", 400, ""},
@@ -159,6 +161,10 @@ func TestAPIRefusals(t *testing.T) {
 	unknown := pageOf(t, s, s.Client(), fmt.Sprintf("/v1/user/illusts?user_id=%d", suspended.ID))
 	require.Zero(t, unknown.User.ID)
 	require.Empty(t, unknown.Illusts)
+	require.Equal(t, 404, fetch(t, s.Client(), s.Picture(lost.ID, 0).URL, nil).status)
+	for p := range s.Pictures(suspended.ID) {
+		require.Fail(t, "a picture of a user who is gone", p.Path)
+	}
 }
 
 // TestBadParameter compares the form of the complaint, whose text is JSON in a string.

@@ -194,6 +194,13 @@ func (c *catalog) work(id int64) (work, bool) {
 	return e.work, true
 }
 
+// reachable says whether a work can be asked for: it is public, and its user is still there.
+func (c *catalog) reachable(w work) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return w.Access == Public && !c.users[w.UserID].Suspended
+}
+
 // show is the work as one API answer shows it: for its first answers a replaced work has its old addresses.
 func (c *catalog) show(id int64) (work, bool) {
 	c.mu.Lock()

@@ -85,7 +85,6 @@ func (f Custom) answer(_ *turn, r *http.Request, _ func(*http.Request) *answer) 
 	a := newAnswer(collected.status, "", text(collected.body.String()))
 	a.header = collected.sent
 	a.header.Del("Content-Length")
-	a.isHead = r.Method == http.MethodHead
 	return a
 }
 
@@ -174,7 +173,7 @@ func (f EditJSON) answer(_ *turn, r *http.Request, next func(*http.Request) *ans
 	}
 	edited := jsonAnswer(a.status, root)
 	maps.Copy(edited.header, a.header)
-	edited.isHead, edited.wire = a.isHead, a.wire
+	edited.wire = a.wire
 	return edited
 }
 

@@ -117,6 +117,12 @@ func TestAnswerFaults(t *testing.T) {
 			require.Equal(t, "short and stout", got.body)
 			require.Equal(t, "/img", got.header.Get("X-Path"))
 		}},
+	})
+}
+
+func TestHeaderFaults(t *testing.T) {
+	t.Parallel()
+	runFaults(t, map[string]faultCase{
 		"redirect":  {fault: pixivtest.Redirect{Location: "/elsewhere"}, check: status(404)},
 		"loop once": {fault: pixivtest.Redirect{}, check: bodyOf(same)},
 		"edit header": {fault: pixivtest.EditHeader{Set: map[string]string{"Date": "yesterday"}, Remove: []string{"Last-Modified"}},
@@ -257,6 +263,27 @@ func TestRangeFaults(t *testing.T) {
 		"unasked, of the caller's choice": {fault: pixivtest.ForceRange{Range: "bytes=-5"}, check: func(t *testing.T, whole string, got reply) {
 			require.Equal(t, whole[pictureSize-5:], got.body)
 		}},
+	})
+}
+
+// TestFaultsOfHead holds that no fault gives an answer to HEAD a body.
+func TestFaultsOfHead(t *testing.T) {
+	t.Parallel()
+	both(t, pixivtest.Config{}, func(t *testing.T, s *pixivtest.Server, client *http.Client) {
+		w := s.AddWork(pixivtest.Work{AllPages: pixivtest.Page{Size: pictureSize}})
+		for want, fault := range map[int]pixivtest.Fault{
+			429: pixivtest.RateLimit{Status: 429}, 200: pixivtest.Cut{}, 500: pixivtest.ErrorPage{Status: 500},
+			201: pixivtest.Respond{Status: 201, Body: "body"},
+		} {
+			s.ClearScript()
+			s.Script(pixivtest.Rule{Do: fault})
+			got := exchange(t, client, http.MethodHead, s.Picture(w.ID, 0).URL, map[string]string{"Referer": referer}, "")
+			require.NoError(t, got.sendErr)
+			require.Equal(t, want, got.status)
+			require.NoError(t, got.readErr)
+			require.Empty(t, got.body)
+			require.Positive(t, got.length)
+		}
 	})
 }
 

@@ -66,7 +66,7 @@ func (s *Server) find(path string) (found, int) {
 		return found{}, http.StatusNotFound
 	}
 	w, ok := s.catalog.work(id)
-	if !ok || w.Access != Public || w.Mask != Unmasked {
+	if !ok || !s.catalog.reachable(w) || w.Mask != Unmasked {
 		return found{}, http.StatusNotFound
 	}
 	switch {
@@ -260,7 +260,7 @@ func (s *Server) web(r *http.Request) *answer {
 	id, ok := leadingNumber(r.URL.Path)
 	switch {
 	case ok && r.URL.Path == fmt.Sprintf("/artworks/%d", id):
-		if w, there := s.catalog.work(id); there && w.Access == Public {
+		if w, there := s.catalog.work(id); there && s.catalog.reachable(w) {
 			return htmlPage(http.StatusOK, "work "+strconv.FormatInt(id, 10)+" - pixiv", "")
 		}
 	case ok && r.URL.Path == fmt.Sprintf("/users/%d", id):

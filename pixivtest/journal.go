@@ -214,7 +214,7 @@ func (s *Server) Requests() []Request {
 }
 
 // RequestTimes returns when requests came that match, in order: what a test of pacing looks at. It needs
-// [LogRequests].
+// [LogRequests], and does not call the Func of m.
 func (s *Server) RequestTimes(m Match) []time.Time {
 	var times []time.Time
 	for _, r := range s.Requests() {

@@ -208,8 +208,8 @@ func (s *Server) picture(w work, page int) Picture {
 	}
 }
 
-// Pictures goes over every original that a client can get in the end: those of public works without a mask, less the
-// broken and the missing ones; of an animation, the first frame. Users come in the order they were added, works newest
+// Pictures goes over every original that a client can get in the end: those of public works of users who are there,
+// without a mask, less the broken and the missing ones; of an animation, the first frame. Users come in the order they were added, works newest
 // first. Without IDs it goes over all users.
 func (s *Server) Pictures(userIDs ...int64) iter.Seq[Picture] {
 	return func(yield func(Picture) bool) {
@@ -222,7 +222,7 @@ func (s *Server) Pictures(userIDs ...int64) iter.Seq[Picture] {
 		for _, userID := range chosen {
 			for _, listed := range s.Works(userID) {
 				w, ok := s.catalog.work(listed.ID)
-				if !ok || w.Access != Public || w.Mask != Unmasked {
+				if !ok || !s.catalog.reachable(w) || w.Mask != Unmasked {
 					continue
 				}
 				for n := range w.PageCount {

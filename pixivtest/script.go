@@ -38,8 +38,8 @@ type Match struct {
 	Query  map[string]string
 	Header map[string]string
 
-	// Func, when set, must agree. It may be called from several goroutines.
-	Func func(*http.Request) bool `json:"-"`
+	// Func, when set, must agree. It may be called from several goroutines at once.
+	Func func(*http.Request) bool
 }
 
 func (m *Match) matches(method, host, path, query string, header http.Header) bool {

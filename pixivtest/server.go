@@ -28,7 +28,8 @@ func hosts() []string { return []string{HostOAuth, HostAPI, HostWeb, HostImages,
 
 // Config says how a server behaves as a whole. The zero value behaves as the live service does.
 type Config struct {
-	// Seed of everything that is drawn: pictures, tokens, random faults. The same seed gives the same server.
+	// Seed of everything that is drawn: pictures, tokens, random faults. The same seed gives the same server, but for
+	// its certificates.
 	Seed uint64
 
 	// Account is whose tokens the server gives out.
@@ -240,24 +241,19 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // respond makes the answer to a request: the honest one, or what a rule makes of it.
 func (s *Server) respond(r *http.Request, x *exchange) *answer {
-	t := s.pick(r, x.host)
-	if t == nil {
-		return s.honest(r)
+	var a *answer
+	if t := s.pick(r, x.host); t != nil {
+		x.rule = t.rule
+		a = t.do.answer(t, r, s.honest)
+	} else {
+		a = s.honest(r)
 	}
-	x.rule = t.rule
-	return t.do.answer(t, r, s.honest)
+	a.isHead = r.Method == http.MethodHead
+	return a
 }
 
 // honest is the answer that the live service would give.
 func (s *Server) honest(r *http.Request) *answer {
-	a := s.route(r)
-	if r.Method == http.MethodHead {
-		a.isHead = true
-	}
-	return a
-}
-
-func (s *Server) route(r *http.Request) *answer {
 	if fromPlain(r) {
 		return s.image(r)
 	}

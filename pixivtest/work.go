@@ -12,7 +12,8 @@ type User struct {
 	Account string // zero: made from the ID
 	Comment string
 
-	// Suspended users are gone: their detail is refused with 403 and their list of works is that of an unknown user.
+	// Suspended users are gone: their detail is refused with 403, their list of works is that of an unknown user, and
+	// their works answer 404.
 	Suspended bool
 
 	// ListShift makes every page of the user's list of works after the first begin that many entries early, so that
