@@ -32,10 +32,12 @@ type TransportConfig struct {
 	// 1080, and user and password if the proxy wants them, with special
 	// characters as %XX. The proxy looks names up in all of them.
 	Proxy string
-	// Hosts is for ModeIP. It replaces DefaultHosts host by host: an entry
-	// without addresses keeps those of the default, one without strategies
-	// keeps its strategies, and one without both takes the host out of the
-	// table.
+	// Hosts is for ModeIP. It replaces DefaultHosts host by host, a "*.suffix"
+	// entry all hosts below: an entry without addresses keeps those of the
+	// default, one without strategies keeps its strategies, and with an empty
+	// one the host is looked up and named, as in ModeDirect. With nothing but
+	// loopback addresses, where no filter is, the strategies that are kept
+	// come after StrategySNI.
 	Hosts HostTable
 	// Resolver looks up hosts that are not in the table, and the proxy; nil is
 	// the system's resolver. If it is a *DoH it also finds the ECH

@@ -89,7 +89,7 @@ func TestTransportConfig_ShowsNoCredentials(t *testing.T) {
 		var log bytes.Buffer
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("road", "config", config)
 		slog.New(slog.NewTextHandler(&log, nil)).Info("road", "config", config, "pointer", &config)
-		for _, form := range []string{config.String(), fmt.Sprintf("%v", config), fmt.Sprintf("%+v", config), fmt.Sprintf("%#v", config), fmt.Sprintf("%s", &config), log.String()} {
+		for _, form := range []string{config.String(), fmt.Sprintf("%v", config), fmt.Sprintf("%+v", config), fmt.Sprintf("%#v", config), log.String()} {
 			assert.Contains(t, form, shown)
 			assert.NotContains(t, form, "canary")
 		}
@@ -120,37 +120,51 @@ func TestDefaultHosts(t *testing.T) {
 	assert.NotEqual(t, "changed", pixivoc.DefaultHosts()["i.pximg.net"].Addresses[0])
 }
 
-// TestTransport_HostsReplaceTheDefaults looks at what a request is dialled to:
-// nothing listens there, so the error tells.
+// TestTransport_HostsReplaceTheDefaults looks at what is tried for a host: the
+// site there is another one, so the error tells.
 func TestTransport_HostsReplaceTheDefaults(t *testing.T) {
 	t.Parallel()
 	const name = "i.pximg.net"
 	s := newSite(t, greet)
-	dead := "127.0.0.1:" + portOf(t, s.address.String())
+	wrong := s.address.String()
 	for about, test := range map[string]struct {
-		host     pixivoc.Host
-		strategy pixivoc.Strategy
+		entry string
+		host  pixivoc.Host
+		want  []pixivoc.Strategy
 	}{
-		"addresses alone keep the strategies": {pixivoc.Host{Addresses: []string{dead}}, pixivoc.StrategyNoSNI},
-		"both":                                {pixivoc.Host{Addresses: []string{dead}, Strategies: []pixivoc.Strategy{pixivoc.StrategySNI}}, pixivoc.StrategySNI},
+		"an address alone keeps the strategies": {
+			name, pixivoc.Host{Addresses: []string{wrong}},
+			[]pixivoc.Strategy{pixivoc.StrategySNI, pixivoc.StrategyNoSNI, pixivoc.StrategySplit},
+		},
+		"a suffix stands for the hosts below": {
+			"*.net", pixivoc.Host{Addresses: []string{wrong}},
+			[]pixivoc.Strategy{pixivoc.StrategySNI, pixivoc.StrategyNoSNI, pixivoc.StrategySplit},
+		},
+		"both": {
+			name, pixivoc.Host{Addresses: []string{wrong}, Strategies: []pixivoc.Strategy{pixivoc.StrategySplit}},
+			[]pixivoc.Strategy{pixivoc.StrategySplit},
+		},
 	} {
 		t.Run(about, func(t *testing.T) {
 			t.Parallel()
 			config := s.byIP()
-			config.Hosts = pixivoc.HostTable{name: test.host}
+			config.Hosts = pixivoc.HostTable{test.entry: test.host}
 			_, _, err := get(t, newTransport(t, config), "https://"+name)
 			failure, ok := errors.AsType[*pixivoc.DialError](err)
 			require.True(t, ok, "%v", err)
-			require.NotEmpty(t, failure.Attempts)
-			assert.Equal(t, dead, failure.Attempts[0].Address)
-			assert.Equal(t, test.strategy, failure.Attempts[0].Strategy)
-			assert.Equal(t, pixivoc.CauseCertificate, failure.Attempts[0].Cause, "the site has no certificate for that name")
+			var tried []pixivoc.Strategy
+			for _, attempt := range failure.Attempts {
+				tried = append(tried, attempt.Strategy)
+				assert.Equal(t, wrong, attempt.Address)
+				assert.Equal(t, pixivoc.CauseCertificate, attempt.Cause, "the site has no certificate for that name")
+			}
+			assert.Equal(t, test.want, tried)
 		})
 	}
 	t.Run("an empty entry takes the host out", func(t *testing.T) {
 		t.Parallel()
 		config := s.byIP()
-		config.Hosts = pixivoc.HostTable{name: {}}
+		config.Hosts = pixivoc.HostTable{name: {}, "*.net": {Addresses: []string{wrong}}}
 		_, _, err := get(t, newTransport(t, config), "https://"+name)
 		failure, ok := errors.AsType[*pixivoc.DialError](err)
 		require.True(t, ok, "%v", err)

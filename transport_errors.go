@@ -11,9 +11,9 @@ import (
 	"github.com/pixivoc/pixivoc/internal/netdial"
 )
 
-// ErrProxyLogin: the proxy refuses user and password, or wants some. It stays
-// until Proxy is changed, so trying again does not help. A *ProxyError with
-// Code 407 is it.
+// ErrProxyLogin says that the proxy refuses user and password, or wants some.
+// That stays until Proxy is changed, so trying again does not help. A
+// *ProxyError with Code 407 is it.
 var ErrProxyLogin = errors.New("login refused by the proxy")
 
 // DialError says that a host was not reached. Nothing was sent to it.

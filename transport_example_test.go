@@ -98,6 +98,7 @@ func ExampleDialError() {
 		}
 	}
 	// Output:
+	// app-api.pixiv.net:443 127.0.0.1:1 sni refused
 	// app-api.pixiv.net:443 127.0.0.1:1 ech refused
 	// app-api.pixiv.net:443 127.0.0.1:1 split refused
 }

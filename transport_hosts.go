@@ -206,20 +206,58 @@ func (s Strategy) isKnown() bool {
 // TransportConfig.Hosts says.
 func (t HostTable) overDefaults() HostTable {
 	table := DefaultHosts()
+	for name, own := range table {
+		if host, ok := t.find(name); ok {
+			table[name] = host.over(own)
+		}
+	}
 	for name, host := range t {
-		if len(host.Addresses) == 0 && len(host.Strategies) == 0 {
-			delete(table, name)
-			continue
+		if _, done := table[name]; !done {
+			table[name] = host.over(Host{})
 		}
-		if len(host.Addresses) == 0 {
-			host.Addresses = table[name].Addresses
-		}
-		if len(host.Strategies) == 0 {
-			host.Strategies = table[name].Strategies
-		}
-		table[name] = host
 	}
 	return table
+}
+
+// find returns the entry for a host: its own, or the one of its longest
+// suffix.
+func (t HostTable) find(name string) (Host, bool) {
+	host, ok := t[name]
+	for rest := name; !ok; {
+		_, parent, more := strings.Cut(rest, ".")
+		if !more {
+			break
+		}
+		host, ok = t["*."+parent]
+		rest = parent
+	}
+	return host, ok
+}
+
+// over returns h with what it does not say taken from other. The empty Host
+// stays empty: it is looked up and named.
+func (h Host) over(other Host) Host {
+	if len(h.Addresses) == 0 && len(h.Strategies) == 0 {
+		return Host{}
+	}
+	if len(h.Strategies) == 0 {
+		h.Strategies = other.Strategies
+		if len(h.Addresses) > 0 && h.isLoopback() {
+			h.Strategies = append([]Strategy{StrategySNI}, h.Strategies...)
+		}
+	}
+	if len(h.Addresses) == 0 {
+		h.Addresses = other.Addresses
+	}
+	return h
+}
+
+// isLoopback says whether no filter can stand before any address.
+func (h Host) isLoopback() bool {
+	return !slices.ContainsFunc(h.Addresses, func(text string) bool {
+		address, err := parseAddress(text)
+		return err != nil || !address.Addr().IsLoopback()
+	})
 }
 
 // netdial returns a valid table in the form of the dialer.

@@ -51,12 +51,19 @@ func appendBlock(b, block []byte) []byte {
 
 // attemptECH opens a connection with ECH. When the server refuses the list it
 // is tried once more with the one that the server, or DNS, gives instead.
-func (d *Dialer) attemptECH(ctx context.Context, t target, o option, known *knowledge) (net.Conn, error) {
+func (d *Dialer) attemptECH(ctx context.Context, t target, known *knowledge, connect func() (net.Conn, error)) (net.Conn, error) {
+	try := func(list []byte) (net.Conn, error) {
+		conn, err := connect()
+		if err != nil {
+			return nil, err
+		}
+		return d.handshake(ctx, conn, t.host, ECH, list)
+	}
 	list := known.ech()
 	if list == nil {
 		list = d.bootstrap
 	}
-	conn, err := d.attemptTLS(ctx, t, o, list)
+	conn, err := try(list)
 	if err == nil || !isStale(err) {
 		return conn, err
 	}
@@ -65,7 +72,7 @@ func (d *Dialer) attemptECH(ctx context.Context, t target, o option, known *know
 	if better == nil || bytes.Equal(better, list) {
 		return nil, err
 	}
-	conn, err = d.attemptTLS(ctx, t, o, better)
+	conn, err = try(better)
 	if err != nil {
 		return nil, err
 	}

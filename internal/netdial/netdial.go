@@ -158,10 +158,11 @@ func (d *Dialer) reach(ctx context.Context, address string, secure bool) (net.Co
 	}
 	r := race{
 		options: options(addresses, t.strategies(entry)),
-		next:    addressHeadStart,
+		next:    connectHeadStart,
 		turn:    strategyHeadStart,
-		try: func(ctx context.Context, o option) (net.Conn, error) {
-			return d.attempt(ctx, t, o, known)
+		patient: true,
+		try: func(ctx context.Context, o option, accepted func()) (net.Conn, error) {
+			return d.attempt(ctx, t, o, known, accepted)
 		},
 	}
 	if listed && len(r.options) > 1 {
@@ -170,7 +171,7 @@ func (d *Dialer) reach(ctx context.Context, address string, secure bool) (net.Co
 			return nil, &Error{Host: address, Err: err}
 		}
 		defer choice.release()
-		r.next = choice.headStart
+		r.next, r.patient = choice.headStart, false
 		r.options = known.order(r.options, choice)
 	}
 	r.fit(d.config.Timeout)

@@ -9,11 +9,14 @@ import (
 	"time"
 )
 
-// Head starts: how long an attempt may go on without an answer before the next
-// one starts beside it. RFC 8305 section 8 advises 250 ms for a TCP connect;
-// these cover the TLS handshake too.
+// Head starts: how long an attempt may go on before the next one starts beside
+// it.
 const (
-	// addressHeadStart is for another address when nothing is known of them.
+	// connectHeadStart is for another address while the one before has not
+	// accepted the connection: RFC 8305 section 8.
+	connectHeadStart = 250 * time.Millisecond
+	// addressHeadStart is for another address when the one before is not known
+	// to work.
 	addressHeadStart = 400 * time.Millisecond
 	// probeHeadStart is for another address while the fastest is looked for.
 	probeHeadStart = 50 * time.Millisecond
@@ -60,7 +63,8 @@ type race struct {
 	options []option      // still to try, in order of preference
 	next    time.Duration // head start before another address
 	turn    time.Duration // head start before another strategy
-	try     func(context.Context, option) (net.Conn, error)
+	patient bool          // an address that accepted the connection gets turn too
+	try     func(ctx context.Context, o option, accepted func()) (net.Conn, error)
 
 	started, ended int
 	running        map[Strategy]int
@@ -86,6 +90,7 @@ func (r *race) run(ctx context.Context) (won outcome, failed []outcome) {
 	ctx, cancel := context.WithCancel(ctx)
 	var attempts sync.WaitGroup
 	outcomes := make(chan outcome, len(r.options)) // no attempt waits for us
+	accepted := make(chan struct{}, 2*len(r.options))
 	defer func() {
 		cancel()
 		attempts.Wait()
@@ -102,10 +107,14 @@ func (r *race) run(ctx context.Context) (won outcome, failed []outcome) {
 			o := r.take()
 			attempts.Go(func() {
 				began := time.Now()
-				conn, err := r.try(ctx, o)
+				conn, err := r.try(ctx, o, func() { accepted <- struct{}{} })
 				outcomes <- outcome{o, conn, err, time.Since(began)}
 			})
 			timer.Reset(r.wait(nil))
+		case <-accepted:
+			if r.patient {
+				timer.Reset(r.turn)
+			}
 		case o := <-outcomes:
 			r.end(o)
 			if o.err == nil {

@@ -26,6 +26,7 @@ type network struct {
 	mu      sync.Mutex
 	answers map[string]answer
 	dialled []dialled
+	mute    bool // connections stay open and say nothing
 }
 
 type answer struct {
@@ -56,6 +57,10 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 		return nil, a.err
 	}
 	conn, other := net.Pipe()
+	if n.mute {
+		go func() { _, _ = io.Copy(io.Discard, other) }() // ends with conn
+		return conn, nil
+	}
 	_ = other.Close()
 	return conn, nil
 }
@@ -314,13 +319,26 @@ func TestUnlistedHostIsLookedUp(t *testing.T) {
 			netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("192.0.2.2"),
 		}}})
 		require.NoError(t, reach(t, d))
-		assert.Equal(t, []dialled{{first, 0}, {second, 400 * time.Millisecond}}, n.since())
+		assert.Equal(t, []dialled{{first, 0}, {second, 250 * time.Millisecond}}, n.since())
 		assert.Empty(t, d.Routes())
 
 		_, err := d.DialContext(t.Context(), "tcp", "unknown.test:80")
 		unknown, ok := errors.AsType[*net.DNSError](err)
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, "unknown.test", unknown.Name)
+	})
+}
+
+func TestAddressThatAcceptedGetsTimeForTheHandshake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{answers: map[string]answer{first: {}, second: {}}, began: time.Now(), mute: true}
+		d := netdial.New(netdial.Config{Dial: n.dial, Timeout: 5 * time.Second, Resolver: tableResolver{host: {
+			netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"),
+		}}})
+		_, err := d.DialTLSContext(t.Context(), "tcp", host+":80")
+		require.Error(t, err)
+		assert.Equal(t, []dialled{{first, 0}, {second, 2 * time.Second}}, n.since())
 	})
 }
 

@@ -25,7 +25,7 @@ func TestABlockedStrategySpoilsTwoAddressesAtMost(t *testing.T) {
 			options: options(addresses, []Strategy{SNI, Split}),
 			next:    addressHeadStart,
 			turn:    strategyHeadStart,
-			try: func(_ context.Context, o option) (net.Conn, error) {
+			try: func(_ context.Context, o option, _ func()) (net.Conn, error) {
 				tried = append(tried, o) // one at a time, as none is slow
 				time.Sleep(time.Millisecond)
 				if o.strategy == SNI {

@@ -19,23 +19,27 @@ const sessionCapacity = 256
 // requests bounds no connections.
 const protocol = "http/1.1"
 
-// attempt opens one connection to t.
-func (d *Dialer) attempt(ctx context.Context, t target, o option, known *knowledge) (net.Conn, error) {
+// attempt opens one connection to t. It calls accepted when the address has
+// accepted the connection.
+func (d *Dialer) attempt(ctx context.Context, t target, o option, known *knowledge, accepted func()) (net.Conn, error) {
+	connect := func() (net.Conn, error) {
+		conn, err := d.connect(ctx, o.address.String())
+		if err == nil {
+			accepted()
+		}
+		return conn, err
+	}
 	switch {
 	case !t.secure:
-		return d.connect(ctx, o.address.String())
+		return connect()
 	case o.strategy == ECH:
-		return d.attemptECH(ctx, t, o, known)
+		return d.attemptECH(ctx, t, known, connect)
 	}
-	return d.attemptTLS(ctx, t, o, nil)
-}
-
-func (d *Dialer) attemptTLS(ctx context.Context, t target, o option, echList []byte) (net.Conn, error) {
-	conn, err := d.connect(ctx, o.address.String())
+	conn, err := connect()
 	if err != nil {
 		return nil, err
 	}
-	return d.handshake(ctx, conn, t.host, o.strategy, echList)
+	return d.handshake(ctx, conn, t.host, o.strategy, nil)
 }
 
 func (d *Dialer) connect(ctx context.Context, address string) (net.Conn, error) {
