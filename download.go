@@ -157,13 +157,11 @@ func (r *round) finishGroup(group []*itemRun) {
 	var files []*fetch.Staged
 	var owners []*itemRun
 	for _, done := range group {
+		if done.err != nil {
+			r.discard(done)
+			continue
+		}
 		for _, file := range done.files {
-			if done.err != nil {
-				if err := file.Discard(); err != nil {
-					r.run.log.Warn("discard file", "key", done.item.Key, "error", err)
-				}
-				continue
-			}
 			files = append(files, file)
 			owners = append(owners, done)
 		}
@@ -176,6 +174,17 @@ func (r *round) finishGroup(group []*itemRun) {
 			owners[i].err = diskError(err)
 		}
 	}
+}
+
+// discard throws away what a run of an item fetched that did not succeed. Until
+// then nobody else, nor the next run, could fetch files of these names.
+func (r *round) discard(done *itemRun) {
+	for _, file := range done.files {
+		if err := file.Discard(); err != nil {
+			r.run.log.Warn("discard file", "key", done.item.Key, "error", err)
+		}
+	}
+	done.files = nil
 }
 
 // bytes is what the item added to the save path.

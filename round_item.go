@@ -28,6 +28,7 @@ func (r *round) work(ctx context.Context, item ClaimedItem) *itemRun {
 		if !later || ctx.Err() != nil {
 			break
 		}
+		r.discard(done)
 		r.run.log.Info("item waits", "stage", r.stage, "key", item.Key, "wait", wait, "cause", done.err)
 		if !r.waitOutside(ctx, wait) {
 			done.slotLost = !r.spec.Paced
