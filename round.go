@@ -60,7 +60,7 @@ func (t *taskRun) runRound(ctx context.Context, spec *StageSpec) roundResult {
 	work, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
 	r := &round{
-		run: t, spec: spec, stage: spec.Stage.Name(), number: t.task.Round, halt: halt,
+		run: t, spec: spec, stage: spec.Stage.Name(), number: t.task.Round + t.reach, halt: halt,
 		finished: make(chan *itemRun, claimPage),
 		named:    make(chan []*itemRun, 1),
 		held:     map[int64]Claim{},

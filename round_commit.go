@@ -71,6 +71,8 @@ func (r *round) commitGroup(ctx context.Context, group []*itemRun) {
 	if len(released) > 0 {
 		if err := r.run.client.config.Store.Release(context.WithoutCancel(ctx), released); err != nil {
 			r.halt(fmt.Errorf("release items: %w", err))
+		} else {
+			r.drop(released)
 		}
 	}
 	var errs []error
@@ -78,7 +80,7 @@ func (r *round) commitGroup(ctx context.Context, group []*itemRun) {
 		errs = r.commit(ctx, commits)
 	}
 	r.count(commits, items, errs)
-	r.drop(group)
+	r.drop(ended(commits, errs))
 	r.publish(commits, items, errs)
 	r.freed.raise()
 }
@@ -132,12 +134,26 @@ func (r *round) count(commits []Commit, items []*itemRun, errs []error) {
 	}
 }
 
-// drop forgets the claims of a group.
-func (r *round) drop(group []*itemRun) {
+// ended returns the claims that a commit has ended, also by finding them stale.
+// Others, which the store could not commit, are given back with the rest.
+func ended(commits []Commit, errs []error) []Claim {
+	var claims []Claim
+	for i, commit := range commits {
+		if errs == nil || errs[i] == nil || errors.Is(errs[i], ErrStaleClaim) {
+			claims = append(claims, commit.Claim)
+		}
+	}
+	return claims
+}
+
+// drop forgets claims that have ended, unless their items were claimed anew.
+func (r *round) drop(claims []Claim) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, done := range group {
-		delete(r.held, done.item.ID)
+	for _, claim := range claims {
+		if r.held[claim.Item] == claim {
+			delete(r.held, claim.Item)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	diskPause      = 25 * time.Second // the least time between two tries on it
 	minFreeBytes   = 16 << 20         // room that ends StateDiskFull
 	maxDetailBytes = 1 << 10          // of an error kept with an item
+	maxReach       = 1 << 20          // rounds; no task comes that far
 )
 
 // taskRun is one run of a task, from the queue to its end.
@@ -29,6 +30,7 @@ type taskRun struct {
 	kind   *TaskType
 	task   StoredTask  // only the run's own goroutine reads and writes it
 	folder *fsafe.Root // nil for a type that saves no files
+	reach  int         // how many rounds before its own an item may be claimed
 	log    *slog.Logger
 }
 
@@ -116,6 +118,7 @@ func (r *taskRun) step(ctx context.Context) (over bool, err error) {
 // enter moves the task to a stage and waits for the token that it needs.
 func (r *taskRun) enter(ctx context.Context, spec *StageSpec) error {
 	if name := spec.Stage.Name(); name != r.task.Stage {
+		r.reach = 0
 		if err := r.update(ctx, TaskChange{Stage: &name, Round: new(0), Idle: new(0)}); err != nil {
 			return err
 		}
@@ -139,6 +142,11 @@ func (r *taskRun) pass(ctx context.Context, spec *StageSpec) error {
 		return r.awaitToken(ctx)
 	case result.halt != nil:
 		return result.halt
+	case result.again == 0 && result.ended == 0:
+		// All that is pending is claimed still, by a run that was cut off, or is
+		// due in a later round of one that was.
+		r.reach = min(2*r.reach+1, maxReach)
+		return pause(ctx, afterProgress)
 	case result.again == 0:
 		return nil
 	}

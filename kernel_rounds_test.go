@@ -1,0 +1,172 @@
+package pixivoc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// A stop in the middle of a round leaves items that failed in it and are due in
+// the next one. The next run must come to them.
+func TestRounds_StopInTheMiddleLosesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mended atomic.Bool
+		work := stage("Work", func(ctx context.Context, _ pixivoc.Runtime, in number) (pixivoc.Output, error) {
+			switch {
+			case mended.Load():
+				return pixivoc.Output{}, nil
+			case in.N < 3:
+				return pixivoc.Output{}, errors.New("not yet")
+			}
+			<-ctx.Done()
+			return pixivoc.Output{}, ctx.Err()
+		})
+		store := newSpoiledStore(t, nil)
+		store.spoil(notForEver(nil))
+		client := newClient(t, pixivoc.Config{Store: store, Types: []pixivoc.TaskType{countTo(10, work)}})
+		task := create(t, client)
+		for range 3 {
+			elapse(time.Second)
+			if err := task.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			wait(t, task, pixivoc.StateStopped)
+			if err := task.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		elapse(time.Second)
+		_ = task.Stop(t.Context())
+		wait(t, task, pixivoc.StateStopped)
+		mended.Store(true)
+		begin := time.Now()
+		if err := task.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		info := wait(t, task, pixivoc.StateOver)
+		if info.Now != 10 || info.Failed != 0 {
+			t.Errorf("%+v", info)
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("the run took %s to come to the items of later rounds", took)
+		}
+	})
+}
+
+// A task that goes back to an earlier stage, because Create added to it, counts
+// the rounds of the later stage anew; what waits there for a later round must
+// still be done.
+func TestRounds_BackToAnEarlierStageLosesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mended atomic.Bool
+		last := stage("Last", func(context.Context, pixivoc.Runtime, number) (pixivoc.Output, error) {
+			if !mended.Load() {
+				return pixivoc.Output{}, errors.New("not yet")
+			}
+			return pixivoc.Output{}, nil
+		})
+		store := newSpoiledStore(t, nil)
+		store.spoil(notForEver(nil))
+		n := 3
+		grows := countTo(0, pass("First"), last)
+		grows.First = func(ctx context.Context, spec pixivoc.TaskSpec) seqOfItems { return countTo(n).First(ctx, spec) }
+		client := newClient(t, pixivoc.Config{Store: store, Types: []pixivoc.TaskType{grows}})
+		spec := pixivoc.TaskSpec{Type: "Count", Name: "numbers", Key: "k"}
+		task, err := client.Create(t.Context(), spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := task.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		elapse(10 * time.Second) // some rounds of the last stage
+		n = 5
+		if _, err := client.Create(t.Context(), spec); err != nil {
+			t.Fatal(err)
+		}
+		elapse(10 * time.Second)
+		mended.Store(true)
+		if info := wait(t, task, pixivoc.StateOver); info.Now != 10 {
+			t.Errorf("%+v", info)
+		}
+	})
+}
+
+// Claims that were not given back, because the store failed just then, hold for
+// the lease. A run that finds nothing else waits for them and does not spin.
+func TestRounds_WaitsForLostClaims(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"Release", "Commit"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				work := stage("Work", func(ctx context.Context, _ pixivoc.Runtime, in number) (pixivoc.Output, error) {
+					select {
+					case <-ctx.Done():
+						return pixivoc.Output{}, ctx.Err()
+					case <-time.After(time.Duration(in.N) * time.Second):
+						return pixivoc.Output{}, nil
+					}
+				})
+				store := newSpoiledStore(t, nil)
+				store.spoil(failing(method, 1, 1000, errStore))
+				client := newClient(t, pixivoc.Config{Store: store, Types: []pixivoc.TaskType{countTo(10, work)}})
+				task := create(t, client)
+				elapse(2500 * time.Millisecond)
+				_ = task.Stop(t.Context())
+				if _, err := task.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				store.spoil(notForEver(nil))
+				if err := task.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if info := wait(t, task, pixivoc.StateOver); info.Now != 10 {
+					t.Errorf("%+v", info)
+				}
+				if n := store.count("CountItems"); n > 500 {
+					t.Errorf("the run counted its items %d times while it waited", n)
+				}
+			})
+		})
+	}
+}
+
+// The second run of an item that gave a file back must not wait for its own
+// first one.
+func TestRounds_RunAgainGivesFilesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var limited atomic.Bool
+		limited.Store(true)
+		two := stage("Two", func(ctx context.Context, rt pixivoc.Runtime, in number) (pixivoc.Output, error) {
+			for _, name := range []string{"a.txt", "b.txt"} {
+				request := getRequest(t, "https://www.example.org/"+name)
+				if _, err := rt.Download(ctx, pixivoc.Download{Request: request, Name: fmt.Sprint(in.N, name), Any: true}); err != nil {
+					return pixivoc.Output{}, err
+				}
+				if limited.CompareAndSwap(true, false) {
+					return pixivoc.Output{}, pixivoc.RetryAfter(time.Minute, errors.New("later"))
+				}
+			}
+			return pixivoc.Output{}, nil
+		})
+		files := countTo(1, two)
+		files.Files = true
+		client := newClient(t, pixivoc.Config{Types: []pixivoc.TaskType{files}, NoSync: true, HTTP: greetings})
+		task := createIn(t, client, t.TempDir())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if info, err := task.Wait(ctx); err != nil || info.State != pixivoc.StateOver {
+			t.Errorf("%s (%v), want Over", info.State, err)
+		}
+	})
+}
