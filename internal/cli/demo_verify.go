@@ -122,7 +122,7 @@ func (d *demo) original(ctx context.Context, work pixivtest.Work, page int, reco
 	if err != nil {
 		return nil, fmt.Errorf("original of %s: %w", record.Path, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("original of %s: status %d", record.Path, response.StatusCode)
 	}

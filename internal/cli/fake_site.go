@@ -66,16 +66,16 @@ func newFakeSite(file string) (*pixivtest.Server, error) {
 // fault makes the fault that a rule names.
 func (r fakeRule) fault() (pixivtest.Fault, error) {
 	if len(r.Do) != 1 {
-		return nil, fmt.Errorf("Do has %d entries, want one: the name of a fault", len(r.Do))
+		return nil, fmt.Errorf("field Do has %d entries, want one: the name of a fault", len(r.Do))
 	}
 	for name, fields := range r.Do {
 		decode, known := faults()[name]
 		if !known {
-			return nil, fmt.Errorf("Do: there is no fault %q for this command", name)
+			return nil, fmt.Errorf("field Do: there is no fault %q for this command", name)
 		}
 		fault, err := decode(fields)
 		if err != nil {
-			return nil, fmt.Errorf("Do: %s: %w", name, err)
+			return nil, fmt.Errorf("field Do: %s: %w", name, err)
 		}
 		return fault, nil
 	}

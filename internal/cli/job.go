@@ -94,7 +94,7 @@ func (a *app) interrupted(ctx context.Context, s *session, j job) error {
 	a.console.printf("Stopping ... (ctrl-C again ends at once)")
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()
-	left := 0
+	var left []pixivoc.TaskInfo
 	for _, task := range j.tasks {
 		if err := task.Stop(bounded); err != nil {
 			return &exitError{ExitInterrupted, err}
@@ -106,13 +106,23 @@ func (a *app) interrupted(ctx context.Context, s *session, j job) error {
 			return &exitError{ExitInterrupted, err}
 		}
 		if !info.Over {
-			left++
+			left = append(left, info)
 		}
 	}
-	if left == 0 {
-		a.console.printf("Stopped; all was done already.")
-		return &exitError{code: ExitInterrupted}
-	}
-	a.console.printf("Stopped. What is saved stays, begun files too. To go on: %s.", j.again)
+	a.console.printf("%s", stoppedText(j, left))
 	return &exitError{code: ExitInterrupted}
+}
+
+// stoppedText says where tasks were stopped and how to go on.
+func stoppedText(j job, left []pixivoc.TaskInfo) string {
+	where := ""
+	switch {
+	case len(left) == 0:
+		return "Stopped; all was done already."
+	case len(j.tasks) > 1:
+		where = fmt.Sprintf(" with %d of %d tasks to go", len(left), len(j.tasks))
+	case !listing(left[0]):
+		where = fmt.Sprintf(" at %d of %d files", left[0].Now, left[0].Total)
+	}
+	return "Stopped" + where + ". What is saved stays, begun files too. To go on: " + j.again + "."
 }

@@ -54,7 +54,7 @@ func (a *app) links(ctx context.Context, list, referer string) error {
 	if err != nil {
 		return err
 	}
-	defer input.Close()
+	defer func() { _ = input.Close() }()
 	options, err := json.Marshal(pixiv.LinksOptions{Referer: &referer})
 	if err != nil {
 		return fmt.Errorf("options of the task: %w", err)

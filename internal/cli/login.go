@@ -93,7 +93,7 @@ func readSmall(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(file, limit))
 	return string(raw), err
 }
@@ -142,7 +142,6 @@ const browserSteps = `Log in to Pixiv with a browser:
      understands. In the list of the network tab, find the line "callback?state=..."
      and copy its address. The code in it is good for half a minute.
   4. Paste it here, the whole address or only the code, and press enter.
-
 `
 
 // browserLogin logs in with the authorization code that a browser brings back.

@@ -67,6 +67,7 @@ func (a *app) askSecret(question string) (answer string, err error) {
 	}{file, a.console.out}, "")
 	answer, err = terminal.ReadPassword(question)
 	if errors.Is(err, io.EOF) {
+		_, _ = io.WriteString(a.console.out, "\r\n")
 		return "", &exitError{ExitInterrupted, errors.New("no answer")}
 	}
 	if err != nil {

@@ -25,7 +25,6 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		stdout:  stdout,
 		console: newConsole(stderr),
 		environ: parseEnviron(environ),
-		open:    openSession,
 
 		plainPause: plainPause,
 	}
@@ -42,8 +41,6 @@ type app struct {
 	set     settings
 	// plainPause is the time between two lines of a plain display.
 	plainPause time.Duration
-	// open opens the data folder; tests put their own in place.
-	open func(ctx context.Context, a *app, overrides bool) (*session, error)
 }
 
 func (a *app) run(ctx context.Context, args []string) int {

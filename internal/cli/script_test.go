@@ -81,6 +81,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("SSL_CERT_FILE", ca)
 	env.Setenv("PIXIVOC_HOST", strings.Join(hosts, ","))
 	env.Setenv("PIXIVOC_INTERVAL", "0")
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // each child would wait for a second
 	env.Setenv("TOKEN", server.RefreshToken())
 	env.Setenv("PLAIN", server.PlainURL())
 	return nil

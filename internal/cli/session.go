@@ -22,9 +22,9 @@ type session struct {
 	store  pixivoc.Store
 }
 
-// openSession opens the data folder. With overrides the flags and variables
+// open opens the data folder. With overrides the flags and variables
 // change the environment for this run; without, the saved one is in force.
-func openSession(ctx context.Context, a *app, overrides bool) (*session, error) {
+func (a *app) open(ctx context.Context, overrides bool) (*session, error) {
 	folder, err := a.dataFolder()
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func (s *session) close(ctx context.Context) error {
 
 // with opens a session for the time of one function.
 func (a *app) with(ctx context.Context, overrides bool, do func(*session) error) (err error) {
-	s, err := a.open(ctx, a, overrides)
+	s, err := a.open(ctx, overrides)
 	if err != nil {
 		return err
 	}
