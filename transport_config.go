@@ -40,9 +40,9 @@ type TransportConfig struct {
 	// come after StrategySNI.
 	Hosts HostTable
 	// Resolver looks up hosts that are not in the table, and the proxy; nil is
-	// the system's resolver. If it is a *DoH it also finds the ECH
-	// configuration when a server refuses the last one without sending
-	// another.
+	// the system's resolver. One that has the method LookupECH, as *DoH
+	// has, is also asked for the ECH configuration when a server refuses the
+	// last one without sending another.
 	Resolver Resolver
 	// Timeout bounds each of connecting, the TLS handshake, and waiting for
 	// the head of an answer; connecting to all addresses of a host together

@@ -121,6 +121,12 @@ func (e *ProxyError) Error() string {
 // Unwrap returns the cause.
 func (e *ProxyError) Unwrap() error { return e.Err }
 
+// Timeout says whether the fault is a time-out.
+func (e *ProxyError) Timeout() bool {
+	timed, ok := errors.AsType[net.Error](e.Err)
+	return ok && timed.Timeout()
+}
+
 // Is says that a refused login is ErrProxyLogin.
 func (e *ProxyError) Is(target error) bool {
 	return target == ErrProxyLogin && e.Code == http.StatusProxyAuthRequired

@@ -166,8 +166,8 @@ func TestN2_HeadNeverComes(t *testing.T) {
 
 func TestN2_SilentHostIsATimeout(t *testing.T) {
 	t.Parallel()
-	transport := newTransport(t, pixivoc.TransportConfig{Timeout: 100 * time.Millisecond})
-	client := http.Client{Transport: transport}
+	config := pixivoc.TransportConfig{Timeout: 100 * time.Millisecond}
+	client := http.Client{Transport: newTransport(t, config)}
 	_, err := client.Get("https://" + tlstest.Silent(t).String())
 	outer, ok := errors.AsType[*url.Error](err)
 	require.True(t, ok, "%v", err)
@@ -176,6 +176,13 @@ func TestN2_SilentHostIsATimeout(t *testing.T) {
 	require.True(t, ok)
 	require.Len(t, failure.Attempts, 1)
 	assert.Equal(t, pixivoc.CauseTimeout, failure.Attempts[0].Cause)
+
+	config.Mode, config.Proxy = pixivoc.ModeProxy, "http://"+tlstest.Silent(t).String()
+	client.Transport = newTransport(t, config)
+	_, err = client.Get("https://" + siteName)
+	outer, ok = errors.AsType[*url.Error](err)
+	require.True(t, ok, "%v", err)
+	assert.True(t, outer.Timeout(), "%v", err)
 }
 
 // TestN11_EnvironmentProxiesAreIgnored runs itself again, because net/http
