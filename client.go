@@ -88,8 +88,11 @@ func newClient(config Config) (*client, error) {
 	c.queue = &taskQueue{max: config.MaxRunning, run: c.runTask, jobs: map[int64]*job{}}
 	c.queue.renew = func(old *job) *job { return c.newJob(old.live.stored()) }
 	c.fetcher = fetch.New(fetch.Options{})
+	if c.config.Transport.Logger == nil {
+		c.config.Transport.Logger = c.log
+	}
 	if c.http = config.HTTP; c.http == nil {
-		if c.road, err = NewTransport(config.Transport); err != nil {
+		if c.road, err = NewTransport(c.config.Transport); err != nil {
 			return nil, err
 		}
 		c.http = c.road

@@ -196,10 +196,13 @@ func Retryable(err error) bool {
 	if _, ok := errors.AsType[*FieldError](err); ok {
 		return false
 	}
+	if misdirected, ok := errors.AsType[*MisdirectedError](err); ok && misdirected.Next == "" {
+		return false
+	}
 	for _, final := range []error{
 		context.Canceled, ErrClosed, ErrNoToken, ErrTokenRejected, ErrTaskNotFound,
 		ErrTypeUnknown, ErrState, ErrStaleClaim, ErrStoreLocked, ErrStoreVersion,
-		ErrStoreCorrupt, ErrSavePath,
+		ErrStoreCorrupt, ErrSavePath, ErrProxyLogin,
 	} {
 		if errors.Is(err, final) {
 			return false
