@@ -86,7 +86,11 @@ func newClient(config Config) (*client, error) {
 	}
 	c.owner = fmt.Sprintf("%d-%s", os.Getpid(), rand.Text())
 	c.queue = &taskQueue{max: config.MaxRunning, run: c.runTask, jobs: map[int64]*job{}}
-	c.queue.renew = func(old *job) *job { return c.newJob(old.live.stored()) }
+	c.queue.renew = func(old *job) *job {
+		stored := old.live.stored()
+		stored.Idle = 0 // as Start has stored it
+		return c.newJob(stored)
+	}
 	c.fetcher = fetch.New(fetch.Options{})
 	if c.config.Transport.Logger == nil {
 		c.config.Transport.Logger = c.log

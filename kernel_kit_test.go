@@ -79,7 +79,8 @@ func (s *spoiledStore) UpdateTask(ctx context.Context, tid int64, change pixivoc
 	if err := s.ask("UpdateTask"); err != nil {
 		return err
 	}
-	return s.Store.UpdateTask(ctx, tid, change)
+	err := s.Store.UpdateTask(ctx, tid, change)
+	return errors.Join(err, s.ask("UpdateTask done"))
 }
 
 func (s *spoiledStore) DeleteTask(ctx context.Context, tid int64) error {

@@ -196,6 +196,9 @@ func (r *taskRun) update(ctx context.Context, change TaskChange) error {
 func (r *taskRun) show(state State, waiting string) {
 	changed := false
 	r.job.live.change(func(l *liveTask) {
+		if l.state == StateStopped {
+			return // Stop has the last word
+		}
 		changed = l.state != state || l.waiting != waiting
 		l.state, l.waiting = state, waiting
 	})
