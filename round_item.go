@@ -140,7 +140,7 @@ func (r *round) route(done *itemRun) error {
 
 // concernsTask tells errors that every other item would meet as well.
 func concernsTask(err error) bool {
-	for _, cause := range []error{ErrDiskFull, ErrSavePath, ErrNoToken, ErrTokenRejected, ErrClosed} {
+	for _, cause := range []error{ErrDiskFull, ErrSavePath, ErrNoToken, ErrTokenRejected, ErrProxyLogin, ErrClosed} {
 		if errors.Is(err, cause) {
 			return true
 		}
