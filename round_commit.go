@@ -88,15 +88,31 @@ func (r *round) commitGroup(ctx context.Context, group []*itemRun) {
 // commit writes to the store and, while the round goes on, waits for room when
 // the store's disk is full.
 func (r *round) commit(ctx context.Context, commits []Commit) []error {
-	for {
-		errs := r.run.client.config.Store.Commit(context.WithoutCancel(ctx), commits)
-		full := errors.Join(errs...)
-		if !errors.Is(full, ErrDiskFull) {
+	store := r.run.client.config.Store
+	errs := store.Commit(context.WithoutCancel(ctx), commits)
+	for waited := false; ; waited = true {
+		var left []Commit
+		var places []int
+		for i, err := range errs {
+			if errors.Is(err, ErrDiskFull) {
+				left, places = append(left, commits[i]), append(places, i)
+			}
+		}
+		if len(left) == 0 {
+			if waited {
+				r.run.show(StateDownloading, "")
+			}
 			return errs
 		}
-		r.run.show(StateDiskFull, full.Error())
-		if pause(ctx, diskPoll) != nil {
+		r.run.show(StateDiskFull, errs[places[0]].Error())
+		if pause(ctx, diskPause) != nil {
 			return errs
+		}
+		again := store.Commit(context.WithoutCancel(ctx), left)
+		for i, place := range places {
+			if errs[place] = nil; again != nil {
+				errs[place] = again[i]
+			}
 		}
 	}
 }

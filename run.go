@@ -19,6 +19,7 @@ const (
 	diskPoll       = 5 * time.Second  // how often a full disk is looked at
 	diskPause      = 25 * time.Second // the least time between two tries on it
 	minFreeBytes   = 16 << 20         // room that ends StateDiskFull
+	saveTries      = 3                // to write how a task ended
 	maxDetailBytes = 1 << 10          // of an error kept with an item
 	maxReach       = 1 << 20          // rounds; no task comes that far
 )
@@ -52,8 +53,8 @@ func (c *client) runTask(ctx context.Context, j *job) {
 	c.publishTask(context.Background(), kind, j.tid)
 }
 
-// saveEnd writes how the task ended. A full disk is waited out: a task that is
-// over must not look as if it were not.
+// saveEnd writes how the task ended. A full disk is waited out, and other faults
+// for a moment: a task that is over must not look as if it were not.
 func (r *taskRun) saveEnd(ctx context.Context, cause error) {
 	change := TaskChange{State: new(StateOver), Stage: new(StageOver), FinishedAt: new(time.Now().UTC())}
 	if cause != nil {
@@ -61,13 +62,14 @@ func (r *taskRun) saveEnd(ctx context.Context, cause error) {
 		change = TaskChange{State: new(StateError), Error: new(shorten(cause.Error()))}
 	}
 	r.job.live.change(func(l *liveTask) { l.apply(change) })
-	for {
-		err := r.client.config.Store.UpdateTask(context.WithoutCancel(ctx), r.task.TID, change)
+	for tries := 1; ; tries++ {
+		err := notFound(r.client.config.Store.UpdateTask(context.WithoutCancel(ctx), r.task.TID, change))
 		if err == nil {
 			return
 		}
 		r.log.Error("save the end of the task", "error", err)
-		if !errors.Is(err, ErrDiskFull) || pause(ctx, diskPoll) != nil {
+		again := errors.Is(err, ErrDiskFull) || Retryable(err) && tries < saveTries
+		if !again || pause(ctx, diskPause) != nil {
 			return
 		}
 	}

@@ -107,10 +107,9 @@ func (t task) Delete(ctx context.Context, options DeleteOptions) error {
 	if err != nil {
 		return err
 	}
-	ending, err := c.stopTask(ctx, t.tid)
-	if err != nil {
-		return err
-	}
+	// That the task was stopped need not be written, and cannot be when the
+	// disk is full.
+	ending, _ := c.stopTask(ctx, t.tid)
 	if ending != nil {
 		select {
 		case <-ending.done:
