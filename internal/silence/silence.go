@@ -86,6 +86,7 @@ func RoundTrip(next http.RoundTripper, request *http.Request, limit time.Duratio
 		watch.Stop()
 		return nil, err
 	}
+	watch.Poke() // a road that is no http.Transport may not trace its steps
 	response.Body = &body{ReadCloser: response.Body, watch: watch, reason: func() error { return context.Cause(ctx) }}
 	return response, nil
 }
