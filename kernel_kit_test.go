@@ -3,8 +3,11 @@ package pixivoc_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -197,4 +200,32 @@ func createIn(t *testing.T, client pixivoc.Client, folder string) pixivoc.Task {
 		t.Fatalf("Start: %v", err)
 	}
 	return task
+}
+
+// filesBelow lists all files below a folder, with slashes.
+func filesBelow(t *testing.T, folder string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		names = append(names, filepath.ToSlash(name))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// wantFiles wants exactly these files below a folder.
+func wantFiles(t *testing.T, folder string, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	if got := filesBelow(t, folder); !slices.Equal(got, want) {
+		t.Errorf("files %q, want %q", got, want)
+	}
 }

@@ -295,8 +295,9 @@ type redirectError struct{ reason string }
 func (e *redirectError) Error() string { return "redirect refused: " + e.reason }
 
 // checkRedirect keeps redirects from leading out of https, into private
-// networks, or in circles. net/http itself drops Authorization and Cookie when
-// the host changes.
+// networks, or in circles. What was meant for the first host is shown to no
+// other: net/http sends Authorization and Cookie to hosts below it as well, and
+// the last address, with its query, as Referer.
 func (c *client) checkRedirect(request *http.Request, via []*http.Request) error {
 	from, to := via[len(via)-1].URL, request.URL
 	switch {
@@ -309,9 +310,12 @@ func (c *client) checkRedirect(request *http.Request, via []*http.Request) error
 	case to.Hostname() != from.Hostname() && private(to.Hostname()):
 		return &redirectError{"to a private address"}
 	}
-	if to.Host != from.Host {
+	if to.Host != via[0].URL.Host {
 		request.Header.Del("Authorization")
 		request.Header.Del("Cookie")
+		if strings.Contains(request.Header.Get("Referer"), "?") {
+			request.Header.Del("Referer")
+		}
 	}
 	return nil
 }
