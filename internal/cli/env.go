@@ -145,9 +145,9 @@ func (a *app) envShow(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, entry := range envEntries() {
-			row := []string{entry.name, entry.show(saved), entry.show(pixivoc.DefaultEnv()), ""}
-			if shown := entry.show(now); shown != row[1] {
-				row[3] = shown
+			row := []string{entry.name, brief(entry.show(saved)), entry.show(pixivoc.DefaultEnv()), ""}
+			if shown := entry.show(now); shown != entry.show(saved) {
+				row[3] = brief(shown)
 				if source := a.set.given[entry.flag]; source != "" {
 					row[3] += " (" + source + ")"
 				}
@@ -224,4 +224,13 @@ func hostsText(table pixivoc.HostTable) string {
 		return "(built in)"
 	}
 	return strings.Join(table.Entries(), ",")
+}
+
+// brief keeps a long list of hosts from filling the screen.
+func brief(list string) string {
+	entries := strings.Split(list, ",")
+	if len(entries) < 3 {
+		return list
+	}
+	return fmt.Sprintf("%s and %d more", entries[0], len(entries)-1)
 }

@@ -47,5 +47,10 @@ func (w *watch) nextLine(now time.Time, due bool) string {
 		return ""
 	}
 	w.said, w.changed = about, false
-	return w.model.plainLine(w.label, now)
+	line := w.model.plainLine(w.label, now)
+	if line == w.last {
+		return ""
+	}
+	w.last = line
+	return line
 }

@@ -13,9 +13,10 @@ import (
 
 // tally is what tasks had before a run.
 type tally struct {
-	infos []pixivoc.TaskInfo
-	files int
-	bytes int64
+	infos   []pixivoc.TaskInfo
+	files   int
+	bytes   int64
+	pending int // items that are neither done nor failed
 }
 
 // report is how a run ended.
@@ -25,6 +26,7 @@ type report struct {
 	allFiles int // saved by all runs of these tasks
 	bytes    int64
 	allBytes int64
+	pending  int // items left by tasks that gave up
 	elapsed  time.Duration
 	skipped  failures // what cannot be had and need not be
 	failed   failures // what should be there and is not
@@ -70,6 +72,9 @@ func (s *session) tally(ctx context.Context, tasks []pixivoc.Task) (tally, error
 		sum.infos = append(sum.infos, info)
 		sum.bytes += info.Bytes
 		sum.files += counts[s.lastStage(info.TypeName)].Done
+		for _, count := range counts {
+			sum.pending += count.Pending
+		}
 	}
 	return sum, nil
 }
@@ -96,6 +101,7 @@ func (s *session) report(ctx context.Context, tasks []pixivoc.Task, before tally
 		allFiles: now.files,
 		bytes:    now.bytes - before.bytes,
 		allBytes: now.bytes,
+		pending:  now.pending,
 		unsaved:  true,
 	}
 	for i, task := range tasks {

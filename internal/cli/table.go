@@ -33,6 +33,9 @@ func (r report) table(s screen) string {
 	r.skipped.list(&b, s)
 	row("Failed", countText(r.failed.count), styleFor(r.failed.count, styleRed))
 	r.failed.list(&b, s)
+	if r.pending > 0 {
+		row("Not done", plural(r.pending, "item", "items")+" left", styleRed)
+	}
 	for _, cut := range r.cut {
 		row("List cut off", cut, styleYellow)
 	}
@@ -51,7 +54,10 @@ func (r report) savedText() string {
 	if r.files == 0 && r.allFiles > 0 {
 		return "nothing new; all " + plural(r.allFiles, "file", "files") + ", " + bytesText(r.allBytes) + ", are there"
 	}
-	if r.files > 0 && r.bytes == 0 {
+	if r.files == 0 {
+		return "nothing"
+	}
+	if r.bytes == 0 {
 		return files + "; they were there already"
 	}
 	text := fmt.Sprintf("%s, %s in %s (%s)", files, bytesText(r.bytes), durationText(r.elapsed), rateText(r.bytes, r.elapsed))
@@ -107,6 +113,9 @@ func (f failures) list(b *strings.Builder, s screen) {
 func (r report) lastLine() string {
 	text := fmt.Sprintf("%s, %s in %s; %d not available, %d failed",
 		plural(r.files, "file", "files"), bytesText(r.bytes), durationText(r.elapsed), r.skipped.count, r.failed.count)
+	if r.pending > 0 {
+		text += fmt.Sprintf(", %d not done", r.pending)
+	}
 	if folders := r.folders(); len(folders) == 1 {
 		text += "; in " + folders[0]
 	}

@@ -68,6 +68,15 @@ func TestReportOfNothingNew(t *testing.T) {
 	assert.Contains(t, r.table(screen{}), "Saved           1 file, 200 kB in 14s (14.1 kB/s); 71 files, 45.2 MB in all\n")
 }
 
+func TestReportOfAGivenUpTask(t *testing.T) {
+	t.Parallel()
+	r := report{infos: []pixivoc.TaskInfo{{TypeName: "UserWorks", TaskName: "11", SavePath: "/s", State: pixivoc.StateError}}, pending: 757}
+	text := r.table(screen{})
+	assert.Contains(t, text, "Saved           nothing\n")
+	assert.Contains(t, text, "Not done        757 items left\n")
+	assert.Equal(t, "0 files, 0 B in 0.0s; 0 not available, 0 failed, 757 not done; in /s/11\n", r.lastLine())
+}
+
 func TestLastLineForScripts(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "71 files, 45.2 MB in 14s; 3 not available, 0 failed; in /tmp/pictures/11\n", sampleReport().lastLine())

@@ -23,7 +23,8 @@ type watch struct {
 	model   *view
 	shown   int    // failures that got a line
 	said    string // what the last line of a plain display was about
-	changed bool   // since the last line of a plain display
+	last    string // line of a plain display
+	changed bool   // since then
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
