@@ -159,7 +159,11 @@ func TestT8_ManyAtOnce(t *testing.T) {
 // TestManyLoginsAtOnce is the start of many programs with the right password.
 func TestManyLoginsAtOnce(t *testing.T) {
 	t.Parallel()
-	book, _ := openWithOwner(t, newClock().Now)
+	options := cheap(newClock().Now)
+	options.Memory = 8 << 10 // so that they meet
+	book, err := credential.Open(t.Context(), &settings{}, options)
+	require.NoError(t, err)
+	require.NoError(t, book.Set(t.Context(), owner, password, credential.ScopeAdmin))
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {

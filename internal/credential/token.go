@@ -196,12 +196,29 @@ func readToken(kind, text string) (digest, bool) {
 // sleeps.
 func wall(now time.Time) time.Time { return now.Round(0).UTC() }
 
-// find returns a token that is valid now. The map is searched by a hash that
-// an attacker cannot steer without knowing the token, and the comparison of
-// the whole takes the same time wherever two digests differ.
+// find returns a token that is valid now.
 func (s *shard) find(d digest, now time.Time) (token, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.valid(d, now)
+}
+
+// take removes a token that is valid now.
+func (s *shard) take(d digest, now time.Time) (t token, change uint64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, ok = s.valid(d, now); !ok {
+		return token{}, 0, false
+	}
+	delete(s.tokens, d)
+	s.changes++
+	return t, s.changes, true
+}
+
+// valid looks a token up. The map is searched by a hash that an attacker
+// cannot steer without knowing the token, and the comparison of the whole
+// takes the same time wherever two digests differ. It needs s.mu.
+func (s *shard) valid(d digest, now time.Time) (token, bool) {
 	t, known := s.tokens[d]
 	if !known || subtle.ConstantTimeCompare(t.Digest[:], d[:]) != 1 {
 		return token{}, false
@@ -213,21 +230,6 @@ func (s *shard) find(d digest, now time.Time) (token, bool) {
 		s.tokens[d] = t
 	}
 	return t, now.Before(t.Expires)
-}
-
-// take removes a token that is valid now.
-func (s *shard) take(d digest, now time.Time) (t token, change uint64, ok bool) {
-	if t, ok = s.find(d, now); !ok {
-		return token{}, 0, false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, there := s.tokens[d]; !there {
-		return token{}, 0, false // another caller was faster
-	}
-	delete(s.tokens, d)
-	s.changes++
-	return t, s.changes, true
 }
 
 // add puts a token in, and takes out those that are void and the oldest of the
