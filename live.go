@@ -130,12 +130,16 @@ func infoOf(task StoredTask, counts map[string]ItemCount) TaskInfo {
 type meter struct {
 	buckets [meterSeconds + 1]int64
 	second  int64
+	first   int64 // the second in which the first bytes came
 }
 
 const meterSeconds = 5
 
 func (m *meter) add(now time.Time, n int64) {
 	m.advance(now)
+	if m.first == 0 {
+		m.first = m.second
+	}
 	m.buckets[m.second%int64(len(m.buckets))] += n
 }
 
@@ -147,7 +151,7 @@ func (m *meter) rate(now time.Time) int64 {
 			sum += n
 		}
 	}
-	return sum / meterSeconds
+	return sum / min(max(m.second-m.first, 1), meterSeconds)
 }
 
 func (m *meter) advance(now time.Time) {

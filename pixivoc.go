@@ -94,7 +94,7 @@ type Config struct {
 	NoSync bool
 	// SHA256 puts a SHA-256 into the record of each file in place of CRC-32C.
 	SHA256 bool
-	// Logger gets what a person should know; nil discards it. It never gets a
-	// secret.
+	// Logger gets, at level Info, what events and TaskInfo tell as well, and at
+	// Warn and Error what they do not. Nil discards it. It never gets a secret.
 	Logger *slog.Logger
 }

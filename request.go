@@ -211,7 +211,7 @@ func (c *client) limit(limit *RateLimitError) {
 	}
 	c.pace.PauseFor(min(wait, maxLimitPause))
 	until := c.pace.PausedUntil()
-	c.log.Warn("the site asks for a pause", "until", until, "cause", limit.Err)
+	c.log.Info("the site asks for a pause", "until", until, "cause", limit.Err)
 	c.events.publish(Event{Kind: EventLimited, Until: until})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"time"
@@ -107,16 +106,9 @@ func (r *round) settle(done *itemRun) Commit {
 	} else if _, ok := errors.AsType[*FieldError](err); ok {
 		commit.Outcome, commit.Reason = OutcomeFailed, ReasonRefused
 	}
-	r.run.log.Log(context.Background(), levelOf(commit.Outcome), "item failed", "outcome", commit.Outcome, "error", staged)
+	r.run.log.Info("item failed", "outcome", commit.Outcome, "error", staged)
 	done.err = staged
 	return commit
-}
-
-func levelOf(outcome Outcome) slog.Level {
-	if outcome == OutcomeFailed {
-		return slog.LevelWarn
-	}
-	return slog.LevelInfo
 }
 
 // route gives the outputs of an item their stages.

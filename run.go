@@ -58,7 +58,7 @@ func (c *client) runTask(ctx context.Context, j *job) {
 func (r *taskRun) saveEnd(ctx context.Context, cause error) {
 	change := TaskChange{State: new(StateOver), Stage: new(StageOver), FinishedAt: new(time.Now().UTC())}
 	if cause != nil {
-		r.log.Error("task gave up", "error", cause)
+		r.log.Info("task gave up", "error", cause)
 		change = TaskChange{State: new(StateError), Error: new(shorten(cause.Error()))}
 	}
 	r.job.live.change(func(l *liveTask) { l.apply(change) })
@@ -160,9 +160,9 @@ func (r *taskRun) pass(ctx context.Context, spec *StageSpec) error {
 		return err
 	}
 	if idle >= r.client.config.MaxIdleRounds {
-		return fmt.Errorf("no progress in %d rounds, %d items left; first cause: %w", idle, result.again, result.cause)
+		return fmt.Errorf("no progress in %d rounds, items left: %d; first cause: %w", idle, result.again, result.cause)
 	}
-	r.show(StateDownloading, fmt.Sprintf("%d items failed and will be tried again: %s", result.again, shorten(result.cause.Error())))
+	r.show(StateDownloading, fmt.Sprintf("failed for now, to be tried again: %d; first cause: %s", result.again, shorten(result.cause.Error())))
 	return pause(ctx, roundPause(idle))
 }
 
@@ -243,7 +243,7 @@ func (r *taskRun) awaitToken(ctx context.Context) error {
 // diskPause has passed: a quota may refuse what the disk has room for, and then
 // nothing but trying shows when it ends.
 func (r *taskRun) awaitRoom(ctx context.Context, cause error) error {
-	r.log.Warn("disk full, waiting for room", "error", cause)
+	r.log.Info("disk full, waiting for room", "error", cause)
 	for waited := time.Duration(0); ; waited += diskPoll {
 		where := r.task.SavePath
 		var free int64

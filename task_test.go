@@ -207,7 +207,7 @@ func TestTask_GivesUpWithoutProgressAndStartsAgain(t *testing.T) {
 		task := create(t, client)
 		begin := time.Now()
 		info := wait(t, task, pixivoc.StateError)
-		if !strings.Contains(info.Error, "2 items left") || !strings.Contains(info.Error, "the cable is out") {
+		if !strings.Contains(info.Error, "items left: 2") || !strings.Contains(info.Error, "the cable is out") {
 			t.Errorf("error %q", info.Error)
 		}
 		if runs.Load() != 8 {
