@@ -83,8 +83,10 @@ func TestT2_SpentOnce(t *testing.T) {
 		token := issue(t, book, account, "refresh", time.Hour)
 		var won, lost atomic.Int64
 		var group sync.WaitGroup
+		start := make(chan struct{})
 		for range callers {
 			group.Go(func() {
+				<-start
 				switch _, err := book.Spend(t.Context(), "refresh", token); {
 				case err == nil:
 					won.Add(1)
@@ -93,6 +95,7 @@ func TestT2_SpentOnce(t *testing.T) {
 				}
 			})
 		}
+		close(start)
 		group.Wait()
 		require.EqualValues(t, 1, won.Load())
 		require.EqualValues(t, callers-1, lost.Load())
