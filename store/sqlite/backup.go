@@ -26,7 +26,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("back up store to %s: %w", path, err)
+		return fmt.Errorf("back up store to %s: %w", path, translate(err))
 	}
 	return nil
 }

@@ -187,6 +187,7 @@ func (w *writer) claim(request pixivoc.ClaimRequest) ([]pixivoc.ClaimedItem, err
 	}, stage, q.next, int64(request.Round))
 	if err != nil {
 		delete(w.claims.queues, stage)
+		w.suspect(err)
 		return nil, err
 	}
 	for i := range items {

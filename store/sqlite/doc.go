@@ -52,6 +52,7 @@
 // and uses a rollback journal there, which is slower.
 //
 // What is found to be damaged is never repaired by emptying it. Open refuses it
-// with pixivoc.ErrStoreCorrupt and leaves the file as it is; damage that shows
-// up later lets reading go on as far as it can and ends all writing.
+// with pixivoc.ErrStoreCorrupt and leaves the file as it is. Damage that shows
+// up later, in reading or in writing, ends all writing; reading goes on as far as
+// it can, so that what is whole can be saved.
 package sqlite

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -40,10 +41,16 @@ func code(err error) int {
 	return 0
 }
 
-// translate gives an error of SQLite the meaning it has for callers.
+// translate gives an error of SQLite, or of the system, the meaning it has for
+// callers.
 func translate(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, pixivoc.ErrDiskFull) || errors.Is(err, pixivoc.ErrStoreCorrupt) {
+		return err
+	}
+	for _, unwritable := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if errors.Is(err, unwritable) {
+			return &unwritableError{cause: err}
+		}
 	}
 	full := code(err)
 	switch full & 0xff {

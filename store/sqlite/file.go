@@ -21,6 +21,8 @@ import (
 const (
 	headSize       = 100
 	headMagic      = "SQLite format 3\x00"
+	headPageSize   = 16 // 2 bytes, 1 meaning 65536
+	headPages      = 28 // size of the database in pages, 4 bytes
 	headVersion    = 60 // user_version, 4 bytes
 	headIdentifier = 68 // application_id, 4 bytes
 )
@@ -54,16 +56,45 @@ func examine(path string, known int) (fresh bool, err error) {
 	if id := binary.BigEndian.Uint32(head[headIdentifier:]); id != applicationID {
 		return false, &damagedError{cause: fmt.Errorf("it is the database of something else, its application id is %#x", id)}
 	}
+	if err := examineSize(path, head, info.Size()); err != nil {
+		return false, err
+	}
 	return false, checkVersion(int64(binary.BigEndian.Uint32(head[headVersion:])), known)
+}
+
+// examineSize finds a file that was cut short, of which SQLite would take what
+// is missing of the last page for zeros. While there is a log the size may be
+// anything: SQLite mends it from there.
+func examineSize(path string, head []byte, size int64) error {
+	if leftBehind(path) != "" {
+		return nil
+	}
+	pageSize := int64(binary.BigEndian.Uint16(head[headPageSize:]))
+	if pageSize == 1 {
+		pageSize = 65536
+	}
+	if want := pageSize * int64(binary.BigEndian.Uint32(head[headPages:])); size < want {
+		return &damagedError{cause: fmt.Errorf("it has %d bytes, %d are missing", size, want-size)}
+	}
+	return nil
+}
+
+// leftBehind returns the ending of a log or journal with something in it, as
+// a process leaves it that dies, or "".
+func leftBehind(path string) string {
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if info, err := os.Stat(path + suffix); err == nil && info.Size() > 0 {
+			return suffix
+		}
+	}
+	return ""
 }
 
 // examineLeft refuses to make a new store beside the log of a lost one: SQLite
 // would mix the two.
 func examineLeft(path string) error {
-	for _, suffix := range []string{"-wal", "-journal"} {
-		if info, err := os.Stat(path + suffix); err == nil && info.Size() > 0 {
-			return &damagedError{cause: fmt.Errorf("it is missing, but its %s is there", suffix)}
-		}
+	if suffix := leftBehind(path); suffix != "" {
+		return &damagedError{cause: fmt.Errorf("it is missing, but its %s is there", suffix)}
 	}
 	return nil
 }

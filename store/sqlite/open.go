@@ -54,7 +54,7 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	}
 	store, err := open(ctx, path, options)
 	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
+		return nil, fmt.Errorf("open store %s: %w", path, translate(err))
 	}
 	return store, nil
 }
@@ -132,7 +132,11 @@ func (s *Store) start(ctx context.Context) (err error) {
 		}
 	}
 	s.repairModes()
-	conn, err := s.connect(ctx, s.path, busyTimeout, "temp_store(memory)", "cache_size(-8192)")
+	reserve := newReserve(s.path+"-reserve", s.options.Logger)
+	conn, err := s.connectWriter(ctx, schema)
+	if errors.Is(err, pixivoc.ErrDiskFull) && reserve.release() {
+		conn, err = s.connectWriter(ctx, schema)
+	}
 	if err != nil {
 		return err
 	}
@@ -141,14 +145,11 @@ func (s *Store) start(ctx context.Context) (err error) {
 			_ = conn.close()
 		}
 	}()
-	if err := s.prepare(ctx, conn, schema); err != nil {
-		return err
-	}
 	reading, err := s.connector(s.path, busyTimeout, "query_only(1)", "temp_store(memory)", "cache_size(-2048)")
 	if err != nil {
 		return err
 	}
-	w, err := s.newWriter(conn)
+	w, err := s.newWriter(conn, reserve)
 	if err != nil {
 		return err
 	}
@@ -158,6 +159,19 @@ func (s *Store) start(ctx context.Context) (err error) {
 	s.writer = w
 	s.work.Go(w.work)
 	return nil
+}
+
+// connectWriter opens the connection that writes and brings it into order.
+func (s *Store) connectWriter(ctx context.Context, schema []string) (*connection, error) {
+	conn, err := s.connect(ctx, s.path, busyTimeout, "temp_store(memory)", "cache_size(-8192)")
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, conn, schema); err != nil {
+		_ = conn.close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // prepare checks the version, sets the journal and brings the schema up to date.
@@ -207,13 +221,13 @@ func (s *Store) setJournal(conn *connection) error {
 
 // newWriter loads what the writer keeps in memory and counts the opening,
 // which also shows that the store can be written.
-func (s *Store) newWriter(conn *connection) (*writer, error) {
+func (s *Store) newWriter(conn *connection, reserve *reserve) (*writer, error) {
 	w := &writer{
 		operations: make(chan *operation, queueLength),
 		conn:       conn,
 		clock:      s.options.Clock,
 		log:        s.options.Logger,
-		reserve:    newReserve(s.path+"-reserve", s.options.Logger),
+		reserve:    reserve,
 		noSync:     s.options.NoSync,
 		tasks:      taskCache{},
 		leftovers:  true,

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,8 +15,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if false {
-		os.Exit(1)
+	if os.Getenv(childFile) != "" {
+		os.Exit(child(os.Getenv(childFile)))
+	}
+	// The model test writes a lot and runs in three modes; the command line may
+	// ask for more.
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -64,4 +70,10 @@ func TestStore(t *testing.T) {
 func TestStoreNoSync(t *testing.T) {
 	t.Parallel()
 	runSuite(t, sqlite.Options{NoSync: true})
+}
+
+// TestStoreNetwork runs the suite with the journal of network file systems.
+func TestStoreNetwork(t *testing.T) {
+	t.Parallel()
+	runSuite(t, sqlite.Options{NoSync: true}.WithNetwork(func(string) string { return "NFS" }))
 }

@@ -99,7 +99,9 @@ func (s *Store) read(ctx context.Context, queries func(*sql.Tx) error) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // and not what the interruption looked like
 	}
-	return translate(err)
+	err = translate(err)
+	s.writer.suspect(err)
+	return err
 }
 
 func (s *Store) readTx(ctx context.Context, queries func(*sql.Tx) error) error {

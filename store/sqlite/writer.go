@@ -55,8 +55,9 @@ func (o *operation) begin() bool {
 	return o.phase.CompareAndSwap(waiting, running) || o.phase.Load() == running
 }
 
+// finish answers the caller, or takes back what was done for one who left.
 func (o *operation) finish(err error) {
-	if o.phase.CompareAndSwap(running, answered) {
+	if o.phase.CompareAndSwap(running, answered) || o.phase.CompareAndSwap(waiting, answered) {
 		o.answer <- err
 	} else if o.undo != nil && err == nil {
 		o.undo()
@@ -69,7 +70,7 @@ func (o *operation) abandon() bool {
 }
 
 // writer owns the connection that writes, and all state that goes with it.
-// Everything but operations and do is used by its goroutine alone.
+// Everything but operations, damage and do is used by its goroutine alone.
 type writer struct {
 	operations chan *operation
 	conn       *connection
@@ -81,8 +82,9 @@ type writer struct {
 	counters counters
 	claims   claims
 	tasks    taskCache
-	// damage is the first damage that was found. It ends all writing.
-	damage error
+	// damage is the first damage that was found, by whoever reads or writes.
+	// It ends all writing.
+	damage atomic.Pointer[error]
 	// leftovers says that rows may wait for removal, since purgeAfter.
 	leftovers  bool
 	purgeAfter time.Time
@@ -131,7 +133,7 @@ func (w *writer) work() {
 // next waits for an operation. It returns nil when there is none and leftovers
 // can be removed meanwhile.
 func (w *writer) next() (op *operation, open bool) {
-	if !w.leftovers || w.damage != nil {
+	if !w.leftovers || w.damage.Load() != nil {
 		op, open = <-w.operations
 		return op, open
 	}
@@ -194,11 +196,9 @@ func (w *writer) commit(batch []*operation) {
 	if len(batch) == 0 {
 		return
 	}
-	if w.damage != nil {
+	if damage := w.damage.Load(); damage != nil {
 		for _, op := range batch {
-			if op.begin() {
-				op.finish(w.damage)
-			}
+			op.finish(*damage)
 		}
 		return
 	}
@@ -227,8 +227,7 @@ func (w *writer) commit(batch []*operation) {
 
 // suspect ends all writing when err tells of damage.
 func (w *writer) suspect(err error) {
-	if w.damage == nil && errors.Is(err, pixivoc.ErrStoreCorrupt) {
-		w.damage = err
+	if errors.Is(err, pixivoc.ErrStoreCorrupt) && w.damage.CompareAndSwap(nil, &err) {
 		w.log.Error("store is damaged; nothing more is written", "error", err)
 	}
 }
