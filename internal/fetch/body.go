@@ -129,7 +129,7 @@ func (f *flow) surplus() error {
 		n, err := f.body.Read(more[:])
 		f.dog.poke()
 		if n > 0 {
-			return &ContentError{Reason: "the body is longer than announced", Type: f.kind}
+			return f.reject(&ContentError{Reason: "the body is longer than announced", Type: f.kind})
 		}
 		if err != nil {
 			return nil

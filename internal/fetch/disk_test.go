@@ -220,6 +220,25 @@ func fetchInto(t *testing.T, f *fetch.Fetcher, folder fsafe.Folder, site http.Ha
 	return f.Fetch(t.Context(), fetch.Request{HTTP: r, Do: inMemory(site), Folder: folder, Name: "p.jpg"})
 }
 
+func TestD1_NoRoomForTheRename(t *testing.T) {
+	t.Parallel()
+	for _, durable := range []bool{true, false} {
+		m := fsafetest.NewMemory()
+		f := fetch.New(quick())
+		site := newOrigin(jpeg(20_000, 1))
+		staged, err := fetchInto(t, f, m, site)
+		require.NoError(t, err)
+		m.Fail(1, syscall.ENOSPC, "rename")
+		err = f.Finish(t.Context(), []*fetch.Staged{staged}, durable)[0]
+		require.True(t, fsafe.IsDiskFull(err))
+		again, err := fetchInto(t, f, m, site)
+		require.NoError(t, err)
+		assert.Zero(t, again.Fetched, "the bytes are there")
+		require.NoError(t, f.Finish(t.Context(), []*fetch.Staged{again}, durable)[0])
+		assert.Equal(t, map[string][]byte{"p.jpg": site.body}, m.Files())
+	}
+}
+
 func TestD2_AfterAFailedSyncThePartIsGone(t *testing.T) {
 	t.Parallel()
 	body := jpeg(60_000, 1)
@@ -359,30 +378,91 @@ func TestD9_ShortAndInterruptedWrites(t *testing.T) {
 func TestP2_DeathBeforeEachCall(t *testing.T) {
 	t.Parallel()
 	s := newScene()
-	for _, boot := range []string{"boot", ""} {
-		for _, durable := range []bool{true, false} {
-			t.Run(fmt.Sprintf("boot %q durable %v", boot, durable), func(t *testing.T) {
-				t.Parallel()
-				for k := 1; ; k++ {
-					m := s.folder()
-					m.Die(k)
-					first := s.process(t, m, durable, boot)
-					if !m.Hit() {
-						break
-					}
-					why := fmt.Sprintf("death before call %d (%s)", k, m.Journal()[k-1])
-					next := m.Restart()
-					s.sound(t, next, first.done, why)
-					left := next.Files()
-					second := s.process(t, next, durable, boot)
-					require.NoError(t, second.first(), why)
-					s.complete(t, next, why)
-					if boot != "" {
-						s.resumed(t, left, second.fetched, why)
-					}
-				}
-			})
+	for _, durable := range []bool{true, false} {
+		for k := 1; ; k++ {
+			m := s.folder()
+			m.Die(k)
+			first := s.process(t, m, durable, "boot")
+			if !m.Hit() {
+				break
+			}
+			why := fmt.Sprintf("durable %v, death before call %d (%s)", durable, k, m.Journal()[k-1])
+			next := m.Restart()
+			s.sound(t, next, first.done, why)
+			left := next.Files()
+			second := s.process(t, next, durable, "boot")
+			require.NoError(t, second.first(), why)
+			s.complete(t, next, why)
+			s.resumed(t, left, second.fetched, why)
 		}
+	}
+}
+
+// TestP2_DeathWhileVersionsAlternate is about a site whose servers hold two
+// versions of one length: bytes of one must never continue those of the other,
+// whenever the process dies.
+func TestP2_DeathWhileVersionsAlternate(t *testing.T) {
+	t.Parallel()
+	one, two := jpeg(60_000, 1), jpeg(60_000, 2)
+	three := jpeg(30_000, 3)
+	options := fetch.Options{Tries: 3, Backoff: 1, BufferSize: 4 << 10, ResumeSize: 16 << 10, BootID: "boot"}
+	download := func(m *fsafetest.Memory, script ...http.HandlerFunc) {
+		f := fetch.New(options)
+		staged, err := fetchInto(t, f, m, newOrigin(one, script...))
+		if err == nil {
+			_ = f.Finish(t.Context(), []*fetch.Staged{staged}, false)
+		}
+	}
+	second := answer(200, map[string]string{"Etag": `"v2"`, "Content-Length": "60000"}, two)
+	first := func(w http.ResponseWriter, r *http.Request) { newOrigin(one).cutAfter(24_000)(w, r) }
+	// interrupted is what a death in the middle of the first version leaves: a part
+	// and a sidecar that vouches for nothing but the boot.
+	interrupted := func() *fsafetest.Memory {
+		for k := 1; ; k++ {
+			m := fsafetest.NewMemory()
+			m.Die(k)
+			download(m)
+			require.True(t, m.Hit())
+			if m = m.Restart(); len(m.Files()["p.jpg.part"]) > 20_000 {
+				require.Len(t, m.Files(), 2)
+				return m
+			}
+		}
+	}
+	cases := map[string]struct {
+		script []http.HandlerFunc
+		before func() *fsafetest.Memory
+	}{
+		"cut, then the other":  {[]http.HandlerFunc{first, second}, fsafetest.NewMemory},
+		"resumed as the other": {[]http.HandlerFunc{second}, interrupted},
+		"other in answer to the probe": {[]http.HandlerFunc{second}, func() *fsafetest.Memory {
+			m := interrupted()
+			m.WriteFile("p.jpg", three)
+			return m
+		}},
+		"other in answer to the probe, sidecar alone": {[]http.HandlerFunc{second}, func() *fsafetest.Memory {
+			m := interrupted()
+			m.WriteFile("p.jpg", three)
+			require.NoError(t, m.Remove("p.jpg.part"))
+			return m
+		}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for k := 1; ; k++ {
+				m := c.before()
+				m.Die(k)
+				download(m, c.script...)
+				next := m.Restart()
+				download(next)
+				got := next.Files()["p.jpg"]
+				require.Truef(t, bytes.Equal(got, one) || bytes.Equal(got, two), "mixed after death before call %d", k)
+				if !m.Hit() {
+					break
+				}
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"context"
+	"hash/crc32"
 	"math"
 	"net/http"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pixivoc/pixivoc/internal/fsafe/fsafetest"
 )
 
 func TestParseContentRange(t *testing.T) {
@@ -76,6 +79,24 @@ func TestSidecarRoundTrip(t *testing.T) {
 		require.True(t, ok)
 		assert.Equal(t, s, back)
 	}
+}
+
+func TestD6_WithoutBootIDOnlySyncedBytesCount(t *testing.T) {
+	t.Parallel()
+	folder := fsafetest.NewMemory()
+	data := []byte("0123456789")
+	s := sidecar{
+		Version: sidecarVersion, URL: hashURL("x"), validator: validator{ETag: `"v"`}, Total: 100, Synced: 4,
+		CRC32C: crc32.Checksum(data[:4], castagnoli()),
+	}
+	require.NoError(t, s.write(folder, "p.jpg.part.json", false))
+	folder.WriteFile("p.jpg.part", data)
+	p := part{folder: folder, name: "p.jpg"}
+	_, ok, err := p.load(hashURL("x"), "", make([]byte, 3))
+	require.NoError(t, err)
+	require.True(t, ok)
+	assert.EqualValues(t, 4, p.size)
+	assert.Equal(t, data[:4], folder.Files()["p.jpg.part"], "the rest is cut off")
 }
 
 func FuzzSidecar(f *testing.F) {

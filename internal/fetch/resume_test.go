@@ -270,11 +270,16 @@ func TestD6_UselessPartsStartOver(t *testing.T) {
 func TestD6_BytesAreBelievedUnderTheirBootOnly(t *testing.T) {
 	t.Parallel()
 	body := jpeg(100_000, 1)
+	long := append(bytes.Clone(body), make([]byte, 20_000)...)
 	for name, c := range map[string]struct {
 		boot string
+		part []byte
 		from int
 	}{
-		"same boot": {fsafe.BootID(), 80_000}, "other boot": {"other", 60_000}, "no boot": {"", 60_000},
+		"same boot":           {fsafe.BootID(), body[:80_000], 80_000},
+		"other boot":          {"other", body[:80_000], 60_000},
+		"other boot, garbage": {"other", long, 60_000},
+		"no boot":             {"", body[:80_000], 60_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -284,7 +289,7 @@ func TestD6_BytesAreBelievedUnderTheirBootOnly(t *testing.T) {
 			o := newOrigin(body)
 			h := newHarness(t, o)
 			h.interrupt(60_000)
-			h.grow(body[:80_000])
+			h.grow(c.part)
 			h.edit(func(fields map[string]any) { fields["boot_id"] = c.boot })
 			h.get(body)
 			assert.Equal(t, spanFrom(c.from), o.requests()[0].span)
@@ -316,6 +321,15 @@ func TestD5_WhatStandsUnderTheFinalName(t *testing.T) {
 		assert.True(t, staged.Existing)
 		assert.Equal(t, int64(0), staged.Fetched, "the body is not read")
 		assert.Len(t, o.requests(), 1)
+	})
+	t.Run("whole but another, server without ranges", func(t *testing.T) {
+		t.Parallel()
+		o := newOrigin(body, answer(200, map[string]string{"Content-Length": "100000"}, body))
+		h := newHarness(t, o)
+		h.put("p.jpg", jpeg(90_000, 2))
+		staged := h.get(body)
+		assert.False(t, staged.Existing)
+		assert.Len(t, o.requests(), 1, "the body of the answer is used")
 	})
 	for name, file := range map[string][]byte{
 		"short": body[:50_000], "whole but another": jpeg(90_000, 2), "longer": append(bytes.Clone(body), make([]byte, 10)...),
@@ -372,16 +386,18 @@ func TestD5_NoRegularFileInTheWay(t *testing.T) {
 				h := newHarness(t, newOrigin(body))
 				h.put("other", []byte("mine too"))
 				require.NoError(t, make(filepath.Join(h.path, name)))
-				_, err := h.fetch()
-				_, ok := errors.AsType[*fsafe.NotRegularError](err)
-				require.Truef(t, ok, "%v", err)
-				assert.True(t, fetch.Permanent(err))
+				for _, k := range []fetch.Kind{fetch.Picture, fetch.Any} {
+					_, err := h.fetch(kind(k))
+					_, ok := errors.AsType[*fsafe.NotRegularError](err)
+					require.Truef(t, ok, "%v", err)
+					assert.True(t, fetch.Permanent(err))
+				}
 				for path, want := range map[string]string{outside: "mine", filepath.Join(h.path, "other"): "mine too"} {
 					got, err := os.ReadFile(path)
 					require.NoError(t, err)
 					assert.Equal(t, want, string(got))
 				}
-				_, err = os.Lstat(filepath.Join(h.path, name))
+				_, err := os.Lstat(filepath.Join(h.path, name))
 				require.NoError(t, err, "what is not ours stays")
 			})
 		}

@@ -34,6 +34,9 @@ type piece struct {
 const never = time.Duration(-1)
 
 func (s *slow) Read(p []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, context.Cause(s.ctx)
+	}
 	if len(s.pieces) == 0 {
 		return 0, io.EOF
 	}
@@ -157,6 +160,27 @@ func TestN3_BodyStallsEachTime(t *testing.T) {
 		assert.Equal(t, []string{spanFrom(60_000)}, s.spans)
 		require.NoError(t, staged.Discard())
 	})
+}
+
+func TestU7_SurplusIsNeverWritten(t *testing.T) {
+	t.Parallel()
+	body := jpeg(20_000, 1)
+	for _, more := range []int{1, 5, 100_000} {
+		s := &site{body: body, cut: []func([]byte) []piece{func(rest []byte) []piece {
+			return []piece{{0, rest}, {0, make([]byte, more)}}
+		}}}
+		folder := fsafetest.NewMemory()
+		_, err := from(t.Context(), fetch.New(quick()), folder, s)
+		require.ErrorIs(t, err, fetch.ErrNotPicture)
+		assert.Len(t, s.spans, 2, "one refetch")
+		assert.Empty(t, folder.Files())
+	}
+	s := &site{body: body, cut: []func([]byte) []piece{
+		func(rest []byte) []piece { return []piece{{0, append(rest[:len(rest):len(rest)], 0)}} }, at1,
+	}}
+	staged, err := from(t.Context(), fetch.New(quick()), fsafetest.NewMemory(), s)
+	require.NoError(t, err)
+	require.NoError(t, staged.Discard())
 }
 
 func TestN2_SilenceBeforeTheHead(t *testing.T) {

@@ -56,21 +56,25 @@ func newFolder() *node {
 // NewMemory returns an empty folder.
 func NewMemory() *Memory { return &Memory{top: newFolder()} }
 
-// Fail lets the k-th call from now on fail once with err; the first is 1. With
+// Fail lets the k-th call from now on fail once with err; the first is 1. It takes
+// the place of an earlier Fail or Die. With
 // ops only calls of these names count: open, write, read, truncate, stat, fstat,
 // sync, close, rename, remove, mkdir, syncdir. A write that fails has written
 // half.
 func (m *Memory) Fail(k int, err error, ops ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls, m.failAt, m.failWith, m.failOps, m.hit = 0, k, err, ops, false
+	m.calls, m.hit, m.dieAt = 0, false, 0
+	m.failAt, m.failWith, m.failOps = k, err, ops
 }
 
-// Die lets the process die before the k-th call from now on.
+// Die lets the process die before the k-th call from now on. It takes the place
+// of an earlier Fail or Die.
 func (m *Memory) Die(k int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls, m.dieAt, m.hit = 0, k, false
+	m.calls, m.hit, m.dieAt = 0, false, k
+	m.failAt, m.failOps = 0, nil
 }
 
 // Hit says whether Fail or Die came to pass.
