@@ -130,7 +130,7 @@ func statusError(request *http.Request, status *fetch.StatusError) error {
 		return Permanent(ReasonForbidden, err)
 	case fetch.Permanent(status):
 		return Permanent(ReasonRefused, err)
-	case status.Wait:
+	case status.Wait && status.RetryAfter >= longPause: // less is no wait for an error that lasts
 		return RetryAfter(status.RetryAfter, err)
 	}
 	return err
