@@ -118,7 +118,7 @@ func TestU_ImageHostStaysBroken(t *testing.T) {
 		"U3 empty":                    {pixivtest.EmptyBody{}, pixivoc.ReasonContent, "", 2},
 		"U3 no content":               {pixivtest.EmptyBody{Status: 204}, pixivoc.ReasonContent, "", 2},
 		"U7 one byte announced less":  {pixivtest.WrongLength{By: -1}, pixivoc.ReasonContent, "", 2},
-		"U7 one byte announced more":  {pixivtest.WrongLength{By: 1}, pixivoc.ReasonNetwork, "2 items left", 180},
+		"U7 one byte announced more":  {pixivtest.WrongLength{By: 1}, pixivoc.ReasonNetwork, "items left: 2", 180},
 		"U8 the end is missing":       {pixivtest.MissingEnd{}, pixivoc.ReasonContent, "", 2},
 		"U8 the end is zeros":         {pixivtest.MissingEnd{Zeros: true}, pixivoc.ReasonContent, "", 2},
 		"U9 a program":                {pixivtest.WrongType{Type: "exe"}, pixivoc.ReasonContent, "", 2},
