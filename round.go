@@ -61,7 +61,7 @@ func (t *taskRun) runRound(ctx context.Context, spec *StageSpec) roundResult {
 	defer halt(nil)
 	r := &round{
 		run: t, spec: spec, stage: spec.Stage.Name(), number: t.task.Round + t.reach, halt: halt,
-		finished: make(chan *itemRun, claimPage),
+		finished: make(chan *itemRun, maxGroup/4), // see maxGroup
 		named:    make(chan []*itemRun, 1),
 		held:     map[int64]Claim{},
 	}
@@ -148,10 +148,10 @@ func (r *round) handOut(ctx context.Context, items []ClaimedItem) {
 		}
 		r.workers.Go(func() {
 			done := r.work(ctx, item)
+			r.finished <- done
 			if !done.slotLost {
 				slots.Release()
 			}
-			r.finished <- done
 		})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -45,6 +47,9 @@ func (a *app) openFolder(ctx context.Context, folder string, config pixivoc.Conf
 		return nil, advise(fmt.Errorf("data folder: %w", err), "Name another: --data DIR, or PIXIVOC_DATA.")
 	}
 	logger := a.logger()
+	// net/http reports servers that speak unasked to the standard logger,
+	// which would write across the display.
+	log.SetOutput(slog.NewLogLogger(logger.Handler(), slog.LevelDebug).Writer())
 	store, err := sqlite.Open(ctx, filepath.Join(folder, databaseName), sqlite.Options{NoSync: a.set.noSync, Logger: logger})
 	if err != nil {
 		return nil, fmt.Errorf("open data folder %s: %w", folder, err)
