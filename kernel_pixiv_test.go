@@ -15,6 +15,7 @@ import (
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/pixiv"
 	"github.com/pixivoc/pixivoc/pixivtest"
+	"github.com/pixivoc/pixivoc/store/memory"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,8 +31,16 @@ func newPixivClient(t *testing.T, server *pixivtest.Server, config pixivoc.Confi
 	if config.HTTP == nil && config.Transport.RootCAs == nil {
 		config.HTTP = server.RoundTripper()
 	}
-	client := newClient(t, config)
-	_, err := client.Login(t.Context(), pixivoc.RefreshToken(server.RefreshToken()))
+	if config.Store == nil {
+		config.Store = memory.New()
+	}
+	client, err := pixivoc.New(config)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, client.Shutdown(context.Background()))
+		require.NoError(t, config.Store.Close())
+	})
+	_, err = client.Login(t.Context(), pixivoc.RefreshToken(server.RefreshToken()))
 	require.NoError(t, err)
 	return client
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -167,6 +169,88 @@ func TestRounds_RunAgainGivesFilesBack(t *testing.T) {
 		defer cancel()
 		if info, err := task.Wait(ctx); err != nil || info.State != pixivoc.StateOver {
 			t.Errorf("%s (%v), want Over", info.State, err)
+		}
+	})
+}
+
+// The time-out grows with each round that leaves items behind, up to ten
+// minutes, unless Increment is off; a restart goes on where it was.
+func TestRounds_IncrementGrowsTheTimeout(t *testing.T) {
+	t.Parallel()
+	for _, increment := range []bool{true, false} {
+		for _, how := range []string{"Do", "Download"} {
+			t.Run(fmt.Sprint(how, " increment ", increment), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { silentRounds(t, how, increment) })
+			})
+		}
+	}
+}
+
+func silentRounds(t *testing.T, how string, increment bool) {
+	const rounds, timeout = 22, 20 * time.Second
+	var waits []time.Duration // each is one request
+	ask := stage("Ask", func(ctx context.Context, rt pixivoc.Runtime, _ number) (pixivoc.Output, error) {
+		request := getRequest(t, "https://www.example.org/a.txt").WithContext(ctx)
+		if how == "Do" {
+			_, err := rt.Do(request)
+			return pixivoc.Output{}, err
+		}
+		_, err := rt.Download(ctx, pixivoc.Download{Request: request, Name: "a.txt", Any: true})
+		return pixivoc.Output{}, err
+	})
+	files := countTo(1, ask)
+	files.Files = true
+	client := newClient(t, pixivoc.Config{
+		MaxIdleRounds: rounds, Types: []pixivoc.TaskType{files},
+		Env: pixivoc.EnvPatch{Timeout: new(timeout), Increment: &increment},
+		HTTP: road(func(request *http.Request) (*http.Response, error) {
+			begin := time.Now()
+			<-request.Context().Done()
+			waits = append(waits, time.Since(begin))
+			return nil, request.Context().Err()
+		}),
+	})
+	wait(t, createIn(t, client, t.TempDir()), pixivoc.StateError)
+	const tries = 3 // of one run of an item
+	if len(waits) != rounds*tries {
+		t.Fatalf("%d requests, want %d", len(waits), rounds*tries)
+	}
+	for i, waited := range waits {
+		want := timeout
+		if increment {
+			want = min(timeout+time.Duration(i/tries)*pixivoc.TimeoutIncrement, 10*time.Minute)
+		}
+		if waited != want {
+			t.Errorf("request %d in round %d was given up after %s, want %s", i, i/tries, waited, want)
+		}
+	}
+}
+
+// Rounds without progress count from the last progress on, and the error names
+// what went wrong first.
+func TestRounds_ProgressResetsIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rounds atomic.Int32
+		work := stage("Work", func(_ context.Context, _ pixivoc.Runtime, in number) (pixivoc.Output, error) {
+			if in.N == 9 {
+				return pixivoc.Output{}, fmt.Errorf("cause %d", rounds.Add(1))
+			}
+			if int(rounds.Load()) < 2*in.N {
+				return pixivoc.Output{}, errors.New("not yet")
+			}
+			return pixivoc.Output{}, nil
+		})
+		client := newClient(t, pixivoc.Config{
+			MaxIdleRounds: 3, Types: []pixivoc.TaskType{countTo(10, work)}, Env: pixivoc.EnvPatch{ConcurrencyNumber: new(1)},
+		})
+		info := wait(t, create(t, client), pixivoc.StateError)
+		if info.Now != 9 || rounds.Load() < 19 || rounds.Load() > 21 {
+			t.Errorf("gave up after %d rounds: %+v", rounds.Load(), info)
+		}
+		if last := fmt.Sprintf("cause %d", rounds.Load()); !strings.HasSuffix(info.Error, last) {
+			t.Errorf("error %q, want the first cause of the last round, %q", info.Error, last)
 		}
 	})
 }
