@@ -1,0 +1,307 @@
+package restapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// Bounds of what a request to create a task can hold, in bytes.
+const (
+	maxText           = 1 << 10
+	maxKeyword        = 32 << 10
+	maxIdempotencyKey = 255
+)
+
+type taskRequest struct {
+	URL      string          `json:"url"`
+	Type     string          `json:"type"`
+	Name     string          `json:"name"`
+	Keyword  string          `json:"keyword"`
+	SavePath string          `json:"save_path"`
+	Group    string          `json:"group"`
+	Options  json.RawMessage `json:"options"`
+	Key      string          `json:"key"`
+	Start    bool            `json:"start"`
+}
+
+type resolveRequest struct {
+	URL string `json:"url"`
+}
+
+type resolveView struct {
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+	Keyword string `json:"keyword"`
+}
+
+// resolve says which task an address would make.
+func (a *API) resolve(w http.ResponseWriter, r *http.Request) error {
+	var given resolveRequest
+	if err := decode(r, &given); err != nil {
+		return err
+	}
+	spec, err := a.specOf(given.URL)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, resolveView{spec.Type, spec.Name, spec.Keyword})
+}
+
+func (a *API) specOf(address string) (pixivoc.TaskSpec, error) {
+	switch {
+	case a.config.Resolve == nil:
+		return pixivoc.TaskSpec{}, fieldError("url", "is not taken by this server; give type and keyword")
+	case address == "" || len(address) > maxText:
+		return pixivoc.TaskSpec{}, fieldError("url", "must have 1 to %d bytes", maxText)
+	}
+	return a.config.Resolve(address)
+}
+
+func (a *API) createTask(w http.ResponseWriter, r *http.Request) error {
+	raw, err := readJSON(r)
+	if err != nil {
+		return err
+	}
+	var given taskRequest
+	if err := decodeObject(raw, &given); err != nil {
+		return err
+	}
+	spec, err := a.spec(given)
+	if err != nil {
+		return err
+	}
+	name, err := creationName(r, callerOf(r).account.Name)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	unlock, err := a.created.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if done, err := a.repeatCreation(w, r, name, raw, given.Start); done || err != nil {
+		return err
+	}
+	if open := a.feed.openTasks(); open >= a.config.MaxOpenTasks {
+		return &problem{
+			Status: http.StatusTooManyRequests, word: "too_many_tasks", Title: "Too many tasks wait or run",
+			Detail: fmt.Sprintf("there are %d; stop or delete some, or wait", open), retryAfter: 30 * time.Second,
+		}
+	}
+	if name != "" && spec.Key == "" {
+		spec.Key = "request-" + name // a lost answer and a crash make no second task
+	}
+	task, err := a.client.Create(ctx, spec)
+	if err != nil {
+		return err
+	}
+	a.feed.opened(task.ID())
+	if name != "" {
+		if err := a.created.add(ctx, creation{Name: name, Body: bodyHash(raw), TID: task.ID(), At: time.Now().UTC()}); err != nil {
+			return err
+		}
+	}
+	if given.Start {
+		if err := task.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return a.answerCreated(w, r, task)
+}
+
+func (a *API) answerCreated(w http.ResponseWriter, r *http.Request, task pixivoc.Task) error {
+	info, err := task.Info(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", fmt.Sprintf("%s/tasks/%d", base, task.ID()))
+	return writeJSON(w, http.StatusCreated, info)
+}
+
+// spec makes a specification of a request.
+func (a *API) spec(given taskRequest) (spec pixivoc.TaskSpec, err error) {
+	for _, field := range []struct {
+		name, text string
+		most       int
+	}{
+		{"type", given.Type, maxText}, {"name", given.Name, maxText}, {"keyword", given.Keyword, maxKeyword},
+		{"save_path", given.SavePath, 4 * maxText}, {"group", given.Group, maxText}, {"key", given.Key, maxText},
+	} {
+		if len(field.text) > field.most {
+			return spec, fieldError(field.name, "must have at most %d bytes", field.most)
+		}
+	}
+	if given.URL != "" {
+		if given.Type != "" || given.Keyword != "" {
+			return spec, fieldError("url", "takes the place of type and keyword; give one or the other")
+		}
+		if spec, err = a.specOf(given.URL); err != nil {
+			return spec, err
+		}
+	} else {
+		spec.Type, spec.Keyword = given.Type, given.Keyword
+		if spec.Type == "" {
+			return spec, fieldError("type", "is required, unless there is url")
+		}
+	}
+	if given.Name != "" {
+		spec.Name = given.Name
+	}
+	spec.Group, spec.Key = given.Group, given.Key
+	if given.Options != nil {
+		spec.Options = bytes.Clone(given.Options)
+	}
+	spec.SavePath, err = a.config.SavePath(given.SavePath)
+	return spec, err
+}
+
+// creationName turns an Idempotency-Key into a name that tells callers apart.
+func creationName(r *http.Request, account string) (string, error) {
+	keys := r.Header.Values("Idempotency-Key")
+	if len(keys) == 0 {
+		return "", nil
+	}
+	if len(keys) > 1 || keys[0] == "" || len(keys[0]) > maxIdempotencyKey || !utf8.ValidString(keys[0]) {
+		return "", fieldError("Idempotency-Key", "must be one text of 1 to %d bytes", maxIdempotencyKey)
+	}
+	sum := sha256.Sum256([]byte(account + "\x00" + keys[0]))
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+func bodyHash(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:16])
+}
+
+// repeatCreation answers a request whose key made a task before.
+// The process may have died before it started the task.
+func (a *API) repeatCreation(w http.ResponseWriter, r *http.Request, name string, raw []byte, start bool) (done bool, err error) {
+	earlier, ok := a.created.find(name)
+	if !ok {
+		return false, nil
+	}
+	if earlier.Body != bodyHash(raw) {
+		return true, &problem{Status: http.StatusUnprocessableEntity, word: "key_reused", Title: "This Idempotency-Key belongs to another request", Detail: "use a new key for a new task"}
+	}
+	task, err := a.client.Task(r.Context(), earlier.TID)
+	if errors.Is(err, pixivoc.ErrTaskNotFound) {
+		return true, &problem{Status: http.StatusGone, word: "task_deleted", Title: "The task of this Idempotency-Key was deleted"}
+	}
+	if err != nil {
+		return true, err
+	}
+	info, err := task.Info(r.Context())
+	if err == nil && start && info.State == pixivoc.StateWaitStart {
+		err = task.Start(r.Context())
+	}
+	if err != nil {
+		return true, err
+	}
+	w.Header().Set("Idempotency-Replayed", "true")
+	return true, a.answerCreated(w, r, task)
+}
+
+const (
+	// creationLife is how long an Idempotency-Key is remembered.
+	creationLife = 24 * time.Hour
+	maxCreations = 1000
+	// creationsSetting is where they are kept.
+	creationsSetting = "restapi/creations"
+)
+
+// creation is a task that was made by a request with an Idempotency-Key.
+type creation struct {
+	Name string    `json:"name"`
+	Body string    `json:"body"`
+	TID  int64     `json:"tid"`
+	At   time.Time `json:"at"`
+}
+
+// creations are those of the last day, oldest first.
+type creations struct {
+	settings pixivoc.SettingStore
+	turn     chan struct{} // holds one element while a task is being made
+
+	mu   sync.Mutex
+	list []creation
+}
+
+func loadCreations(ctx context.Context, settings pixivoc.SettingStore) (*creations, error) {
+	c := &creations{settings: settings, turn: make(chan struct{}, 1)}
+	if settings == nil {
+		return c, nil
+	}
+	value, err := settings.Setting(ctx, creationsSetting)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(value, &c.list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", creationsSetting, err)
+	}
+	return c, nil
+}
+
+// lock lets one request at a time make a task, so that the bound on tasks and
+// the keys hold between requests that come together.
+func (c *creations) lock(ctx context.Context) (unlock func(), err error) {
+	select {
+	case c.turn <- struct{}{}:
+		return func() { <-c.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (c *creations) find(name string) (creation, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := slices.IndexFunc(c.list, func(each creation) bool {
+		return name != "" && each.Name == name && time.Since(each.At) < creationLife
+	})
+	if at < 0 {
+		return creation{}, false
+	}
+	return c.list[at], true
+}
+
+// add remembers a creation. The caller has the turn.
+func (c *creations) add(ctx context.Context, made creation) error {
+	c.mu.Lock()
+	c.list = slices.DeleteFunc(c.list, func(each creation) bool {
+		return each.Name == made.Name || time.Since(each.At) >= creationLife
+	})
+	if len(c.list) >= maxCreations {
+		c.list = slices.Delete(c.list, 0, len(c.list)-maxCreations+1)
+	}
+	c.list = append(c.list, made)
+	list := slices.Clone(c.list)
+	c.mu.Unlock()
+	if c.settings == nil {
+		return nil
+	}
+	value, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	if err := c.settings.SetSetting(context.WithoutCancel(ctx), creationsSetting, value); err != nil {
+		return fmt.Errorf("save %s: %w", creationsSetting, err)
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+package restapi
+
+// OpenAPI is the document.
+var OpenAPI = openapi
+
+// FeedLength is how many events can be sent again.
+const FeedLength = feedLength
+
+// Routes lists method, path and scope of every operation.
+func (a *API) Routes() (list [][3]string) {
+	for _, r := range a.routes {
+		list = append(list, [3]string{r.method, r.path, string(r.scope)})
+	}
+	return list
+}
+
+// GuardCell is how text comes into CSV.
+var GuardCell = guardCell
+
+// CheckJSON is what every body passes first.
+var CheckJSON = checkJSON

@@ -1,0 +1,204 @@
+package restapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/server/restapi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTasks_FromCreationToDeletion(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	info := k.finished("Paint", 3)
+	path := fmt.Sprintf("/tasks/%d", info.TID)
+
+	var got pixivoc.TaskInfo
+	k.call("GET", path, nil).is(200).into(&got)
+	assert.Equal(t, pixivoc.StateOver, got.State)
+	var list struct{ Tasks []pixivoc.TaskInfo }
+	k.call("GET", "/tasks?state=Over", nil).is(200).into(&list)
+	require.Len(t, list.Tasks, 1)
+	k.call("GET", "/tasks?state=Stopped", nil).is(200).into(&list)
+	assert.Empty(t, list.Tasks)
+
+	k.call("POST", path+"/start", nil).is(200) // over already: nothing happens
+	k.call("DELETE", path+"?files=true", nil).is(204)
+	k.call("GET", path, nil).problem(404, "task_not_found")
+	assert.NoDirExists(t, k.folder+"/Paint")
+}
+
+func TestTasks_StopAndStart(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	info := k.create("Wait", 1)
+	path := fmt.Sprintf("/tasks/%d", info.TID)
+	k.call("POST", path+"/stop", nil).is(200).into(&info)
+	assert.Equal(t, pixivoc.StateStopped, info.State)
+	task, err := k.client.Task(t.Context(), info.TID)
+	require.NoError(t, err)
+	_, err = task.Wait(t.Context())
+	require.NoError(t, err)
+	k.call("POST", path+"/start", nil).is(200).into(&info)
+	assert.Contains(t, []pixivoc.State{pixivoc.StateQueued, pixivoc.StateDownloading}, info.State)
+	k.call("DELETE", path, nil).is(204)
+}
+
+func TestTasks_ComeInPages(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	for range 5 {
+		k.call("POST", "/tasks", map[string]any{"type": "Count", "name": "n", "keyword": "1", "group": "g"}).is(201)
+	}
+	seen, after := 0, int64(0)
+	for range 10 {
+		var list struct {
+			Tasks []pixivoc.TaskInfo
+			Next  int64 `json:"next_after"`
+		}
+		k.call("GET", fmt.Sprintf("/tasks?limit=2&after=%d&group=g", after), nil).is(200).into(&list)
+		for _, info := range list.Tasks {
+			assert.Greater(t, info.TID, after)
+			after = info.TID
+			seen++
+		}
+		if list.Next == 0 {
+			break
+		}
+		assert.Equal(t, after, list.Next)
+	}
+	assert.Equal(t, 5, seen)
+	var groups struct{ Groups []pixivoc.Group }
+	k.call("GET", "/groups", nil).is(200).into(&groups)
+	require.Len(t, groups.Groups, 1)
+	assert.Equal(t, 5, groups.Groups[0].Tasks)
+}
+
+func TestTasks_FromAnAddress(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	var resolved struct{ Type, Name, Keyword string }
+	k.call("POST", "/resolve", map[string]any{"url": "https://pictures.test/2"}).is(200).into(&resolved)
+	assert.Equal(t, "Paint", resolved.Type)
+	var info pixivoc.TaskInfo
+	answer := k.call("POST", "/tasks", map[string]any{"url": "https://pictures.test/2", "save_path": "below"}).is(201).into(&info)
+	assert.Equal(t, "paint-2", info.TaskName)
+	assert.Equal(t, k.folder+"/below", info.SavePath)
+	assert.Equal(t, fmt.Sprintf("/api/v1/tasks/%d", info.TID), answer.header.Get("Location"))
+	p := k.call("POST", "/tasks", map[string]any{"url": "https://elsewhere.test/2"}).problem(400, "invalid_field")
+	assert.Equal(t, "url", p.Field)
+}
+
+func TestTasks_TypesAreListed(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	var list struct {
+		Types []struct {
+			Name  string
+			Files bool
+		}
+	}
+	k.call("GET", "/types", nil).is(200).into(&list)
+	require.Len(t, list.Types, 4)
+	assert.True(t, list.Types[3].Files)
+}
+
+func TestIdempotencyKey_OneTaskForOneKey(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	body := map[string]any{"type": "Count", "name": "once", "keyword": "2"}
+	var mu sync.Mutex
+	tids, replayed := map[int64]int{}, 0
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			var info pixivoc.TaskInfo
+			answer := k.call("POST", "/tasks", body, "Idempotency-Key", "a key").is(201).into(&info)
+			mu.Lock()
+			defer mu.Unlock()
+			tids[info.TID]++
+			if answer.header.Get("Idempotency-Replayed") == "true" {
+				replayed++
+			}
+		})
+	}
+	wait.Wait()
+	assert.Len(t, tids, 1)
+	assert.Equal(t, 7, replayed)
+
+	body["keyword"] = "3"
+	k.call("POST", "/tasks", body, "Idempotency-Key", "a key").problem(422, "key_reused")
+	k.call("POST", "/tasks", body, "Idempotency-Key", "another key").is(201)
+	p := k.call("POST", "/tasks", body, "Idempotency-Key", strings.Repeat("x", 256)).problem(400, "invalid_field")
+	assert.Equal(t, "Idempotency-Key", p.Field)
+}
+
+func TestIdempotencyKey_OutlivesTheProcess(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	body := map[string]any{"type": "Count", "name": "once", "keyword": "2"}
+	var first, second pixivoc.TaskInfo
+	k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&first)
+	again := k.newAPI()
+	t.Cleanup(func() { require.NoError(t, again.Close()) })
+	k.server.Config.Handler = again
+	k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&second)
+	assert.Equal(t, first.TID, second.TID)
+	k.call("DELETE", fmt.Sprintf("/tasks/%d", first.TID), nil).is(204)
+	k.call("POST", "/tasks", body, "Idempotency-Key", "k").problem(410, "task_deleted")
+}
+
+func TestH10_OpenTasksAreBounded(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, func(c *restapi.Config) { c.MaxOpenTasks = 5 })
+	made, refused := 0, 0
+	var last int64
+	for range 50 {
+		answer := k.call("POST", "/tasks", map[string]any{"type": "Wait", "name": "n", "keyword": "1"})
+		if answer.status == http.StatusCreated {
+			var info pixivoc.TaskInfo
+			answer.into(&info)
+			last = info.TID
+			made++
+			continue
+		}
+		answer.problem(429, "too_many_tasks")
+		assert.NotEmpty(t, answer.header.Get("Retry-After"))
+		refused++
+	}
+	assert.Equal(t, 5, made)
+	assert.Equal(t, 45, refused)
+	// Room is made once the deletion is known.
+	k.call("DELETE", fmt.Sprintf("/tasks/%d", last), nil).is(204)
+	require.Eventually(t, func() bool {
+		return k.call("POST", "/tasks", map[string]any{"type": "Wait", "name": "n", "keyword": "1"}).status == http.StatusCreated
+	}, waitLong, waitStep)
+}
+
+func TestItems_FailedOnesWithReasons(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	info := k.finished("Fail", 3)
+	var list struct {
+		Items []struct {
+			Key, Reason, Detail, Stage string
+			ID                         int64
+		}
+		Next int64 `json:"next_after"`
+	}
+	k.call("GET", fmt.Sprintf("/tasks/%d/items?state=failed&limit=2", info.TID), nil).is(200).into(&list)
+	require.Len(t, list.Items, 2)
+	assert.Equal(t, pixivoc.ReasonDeleted, list.Items[0].Reason)
+	assert.Contains(t, list.Items[0].Detail, "is gone")
+	assert.Equal(t, list.Items[1].ID, list.Next)
+	list.Next = 0
+	k.call("GET", fmt.Sprintf("/tasks/%d/items?state=failed&limit=2&after=%d", info.TID, list.Items[1].ID), nil).is(200).into(&list)
+	require.Len(t, list.Items, 1)
+	assert.Zero(t, list.Next)
+}
