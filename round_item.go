@@ -29,7 +29,7 @@ func (r *round) work(ctx context.Context, item ClaimedItem) *itemRun {
 		}
 		r.discard(done)
 		r.run.log.Info("item waits", "stage", r.stage, "key", item.Key, "wait", wait, "cause", done.err)
-		if !r.waitOutside(ctx, wait) {
+		if !r.waitOutside(ctx, wait, done.err) {
 			done.slotLost = !r.spec.Paced
 			break
 		}
@@ -42,8 +42,10 @@ func (r *round) work(ctx context.Context, item ClaimedItem) *itemRun {
 
 // waitOutside waits without a place among the running items. False means that
 // the round ended and the place is gone.
-func (r *round) waitOutside(ctx context.Context, wait time.Duration) bool {
-	if r.spec.Paced {
+func (r *round) waitOutside(ctx context.Context, wait time.Duration, cause error) bool {
+	if r.spec.Paced { // nothing else gets on meanwhile, so it is told of the task
+		r.run.show(StateDownloading, fmt.Sprintf("waits %s: %s", wait.Round(time.Second), shorten(cause.Error())))
+		defer r.run.show(StateDownloading, "")
 		return pause(ctx, wait) == nil
 	}
 	slots := &r.run.client.slots
