@@ -72,7 +72,7 @@ func newClient(config Config) (*client, error) {
 		return nil, err
 	}
 	if config.MaxRunning < 0 || config.MaxIdleRounds < 0 {
-		return nil, &FieldError{"MaxRunning and MaxIdleRounds", "must not be negative"}
+		return nil, &FieldError{"MaxRunning", "must not be negative, nor may MaxIdleRounds"}
 	}
 	if config.MaxRunning == 0 {
 		config.MaxRunning = defaultMaxRunning
@@ -86,11 +86,6 @@ func newClient(config Config) (*client, error) {
 	}
 	c.owner = fmt.Sprintf("%d-%s", os.Getpid(), rand.Text())
 	c.queue = &taskQueue{max: config.MaxRunning, run: c.runTask, jobs: map[int64]*job{}}
-	c.queue.renew = func(old *job) *job {
-		stored := old.live.stored()
-		stored.Idle = 0 // as Start has stored it
-		return c.newJob(stored)
-	}
 	c.fetcher = fetch.New(fetch.Options{})
 	if c.config.Transport.Logger == nil {
 		c.config.Transport.Logger = c.log
@@ -109,8 +104,8 @@ func typesByName(types []TaskType) (map[string]*TaskType, error) {
 	named := map[string]*TaskType{}
 	for i := range types {
 		kind := &types[i]
-		if len(kind.Stages) == 0 || kind.First == nil {
-			return nil, &FieldError{"Types", fmt.Sprintf("task type %q needs First and at least one stage", kind.Name)}
+		if err := kind.check(); err != nil {
+			return nil, err
 		}
 		for _, name := range append([]string{kind.Name}, kind.Aliases...) {
 			if _, taken := named[name]; taken || name == "" {
@@ -120,6 +115,22 @@ func typesByName(types []TaskType) (map[string]*TaskType, error) {
 		}
 	}
 	return named, nil
+}
+
+// check refuses a task type that could not run.
+func (t *TaskType) check() error {
+	if len(t.Stages) == 0 || t.First == nil {
+		return &FieldError{"Types", fmt.Sprintf("task type %q needs First and at least one stage", t.Name)}
+	}
+	for i, spec := range t.Stages {
+		switch {
+		case spec.Stage == nil:
+			return &FieldError{"Types", fmt.Sprintf("stage %d of task type %q is missing", i+1, t.Name)}
+		case spec.Stage.Name() == "", spec.Stage.Name() == StageOver, t.stageIndex(spec.Stage.Name()) != i:
+			return &FieldError{"Types", fmt.Sprintf("the name %q of stage %d of task type %q is empty or taken", spec.Stage.Name(), i+1, t.Name)}
+		}
+	}
+	return nil
 }
 
 // open loads what the store keeps.
@@ -150,7 +161,7 @@ func (c *client) takeUp(ctx context.Context, stored StoredTask) error {
 		return nil
 	}
 	if _, known := c.types[stored.Type]; known && c.config.AutoStart {
-		return c.queue.add(c.newJob(stored))
+		return c.queue.add(newJob(stored))
 	}
 	if err := c.config.Store.UpdateTask(ctx, stored.TID, TaskChange{State: new(StateStopped)}); err != nil {
 		return fmt.Errorf("open task %d: %w", stored.TID, err)
@@ -318,6 +329,9 @@ func (c *client) describe(ctx context.Context, stored StoredTask) (TaskInfo, err
 	}
 	info := infoOf(stored, counts)
 	info.QueuePosition = position
+	if j == nil && info.State == StateQueued {
+		info.State = StateStopped // its end could not be written
+	}
 	return info, nil
 }
 
@@ -350,7 +364,10 @@ func (c *client) Events(ctx context.Context) iter.Seq[Event] {
 		}
 		for info, err := range c.Tasks(ctx) {
 			if err != nil {
-				break // the reader's context ended, or the client closes
+				if ctx.Err() == nil && !c.isClosed() {
+					c.log.Error("list tasks for a snapshot of events", "error", err)
+				}
+				break
 			}
 			event.Tasks = append(event.Tasks, info)
 		}
@@ -366,15 +383,13 @@ func (c *client) publishTask(ctx context.Context, kind EventKind, tid int64) {
 	}
 }
 
-func (c *client) newJob(stored StoredTask) *job {
-	return &job{tid: stored.TID, live: newLiveTask(stored), done: make(chan struct{})}
-}
-
 func (c *client) Shutdown(ctx context.Context) error {
 	c.closed.Store(true)
+	c.flights.close(ErrClosed)
 	if err := c.queue.close(ctx); err != nil {
 		return fmt.Errorf("shutdown: %w", err)
 	}
+	c.flights.wait()
 	c.shutdown.Do(func() {
 		if c.tokens != nil {
 			c.tokens.Close()

@@ -27,7 +27,7 @@ func TestNew_RefusesWhatCannotWork(t *testing.T) {
 		"a type twice":     {pixivoc.Config{Store: memory.New(), Types: []pixivoc.TaskType{good, good}}, "Types"},
 		"no stages":        {pixivoc.Config{Store: memory.New(), Types: []pixivoc.TaskType{{Name: "x"}}}, "Types"},
 		"a bad setting":    {pixivoc.Config{Store: memory.New(), Env: pixivoc.EnvPatch{ConcurrencyNumber: new(0)}}, "ConcurrencyNumber"},
-		"a negative queue": {pixivoc.Config{Store: memory.New(), MaxRunning: -1}, "MaxRunning and MaxIdleRounds"},
+		"a negative queue": {pixivoc.Config{Store: memory.New(), MaxRunning: -1}, "MaxRunning"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -228,7 +228,7 @@ func TestU13_ServerErrorsAreRepeated(t *testing.T) {
 					}
 					return nil, test.faults[n-1].(error)
 				})})
-				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://www.example.org/", strings.NewReader("question"))
+				request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://www.example.org/", strings.NewReader("question"))
 				if err != nil {
 					t.Fatal(err)
 				}

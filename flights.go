@@ -6,45 +6,65 @@ import (
 	"sync"
 )
 
-// flights are the requests under way, so that a logout can end them. The zero
-// value is ready.
+// flights are the requests of Client.Do that are under way, so that a logout
+// or a shutdown can end them. The zero value is ready.
 type flights struct {
-	mu      sync.Mutex
-	cancels map[*underway]struct{}
+	wg sync.WaitGroup
+
+	mu     sync.Mutex
+	under  map[*flightEntry]struct{}
+	closed error
 }
 
-type underway struct{ cancel context.CancelCauseFunc }
+type flightEntry struct{ cancel context.CancelCauseFunc }
 
-// begin adds a request; end takes it out.
-func (f *flights) begin(ctx context.Context) (_ context.Context, end func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	entry := &underway{cancel}
+// begin adds a request; the function it returns takes it out.
+func (f *flights) begin(ctx context.Context) (_ context.Context, land func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.cancels == nil {
-		f.cancels = map[*underway]struct{}{}
+	if f.closed != nil {
+		return nil, nil, f.closed
 	}
-	f.cancels[entry] = struct{}{}
+	ctx, cancel := context.WithCancelCause(ctx)
+	entry := &flightEntry{cancel}
+	if f.under == nil {
+		f.under = map[*flightEntry]struct{}{}
+	}
+	f.under[entry] = struct{}{}
+	f.wg.Add(1)
 	return ctx, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		delete(f.cancels, entry)
+		delete(f.under, entry)
 		cancel(nil)
-	}
+		f.wg.Done()
+	}, nil
 }
 
 // end ends every request that is under way, for that cause.
 func (f *flights) end(cause error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for entry := range f.cancels {
+	for entry := range f.under {
 		entry.cancel(cause)
 	}
 }
 
-// cause returns why end ended a request, or else err.
+// close ends every request and lets none begin.
+func (f *flights) close(cause error) {
+	f.mu.Lock()
+	f.closed = cause
+	f.mu.Unlock()
+	f.end(cause)
+}
+
+// wait returns when none is under way. close must have been called.
+func (f *flights) wait() { f.wg.Wait() }
+
+// cause returns why end or close ended a request, or else err.
 func (*flights) cause(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, ErrNoToken) {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ErrNoToken) || errors.Is(cause, ErrClosed) {
 		return cause
 	}
 	return err

@@ -51,8 +51,8 @@ type Client interface {
 	Events(ctx context.Context) iter.Seq[Event]
 
 	// Do sends a request of your own: paced, with the site's token when it
-	// goes to one of Site.Hosts, repeated after passing faults, over the road
-	// of the environment. An answer that is not a success becomes an error.
+	// goes to one of Site.Hosts, over the road of the environment. Methods that
+	// may be sent twice (GET, PUT, ...) are repeated after passing faults. An answer that is not a success becomes an error.
 	// The caller closes the body, which is cut off at 16 MiB.
 	Do(request *http.Request) (*http.Response, error)
 
@@ -74,12 +74,14 @@ type Config struct {
 	// as flags of a command line do.
 	Env EnvPatch
 	// Transport overrides parts of the road: resolver, certificates, idle
-	// connections. Its Mode, Proxy, Hosts and Timeout come from Env.
+	// connections. Its Mode, Proxy and Hosts come from Env; Env's Timeout is kept
+	// by the client, so Timeout here should stay 0.
 	Transport TransportConfig
 	// HTTP, when set, takes the place of the Transport and of its modes, for
 	// tests and for embedders with a road of their own.
 	HTTP http.RoundTripper
-	// MaxRunning is how many tasks run at a time; 0 means 3.
+	// MaxRunning is how many tasks run at a time; 0 means 3. A task that waits
+	// for a login or for room on the disk counts.
 	MaxRunning int
 	// MaxIdleRounds is after how many rounds without any progress a task ends
 	// in StateError; 0 means 20, which with the pauses between rounds is a

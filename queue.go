@@ -22,10 +22,13 @@ type job struct {
 	done chan struct{} // closed when the job has left the queue for good
 
 	// The rest belongs to taskQueue.mu.
-	cancel    context.CancelCauseFunc // nil while the job waits
-	stopped   bool                    // Stop came; the run must not write its state
-	finishing bool                    // the run writes its final state
-	again     bool                    // Start came while a stopped run was ending
+	cancel   context.CancelCauseFunc // nil while the job waits
+	stopping bool                    // its run was cancelled and will write no state
+	again    bool                    // Start came while it was stopping
+}
+
+func newJob(stored StoredTask) *job {
+	return &job{tid: stored.TID, live: newLiveTask(stored), done: make(chan struct{})}
 }
 
 // taskQueue decides which tasks run. It owns the goroutines of the runs.
@@ -33,8 +36,6 @@ type taskQueue struct {
 	max int
 	// run does a job until it ends or ctx is cancelled.
 	run func(ctx context.Context, j *job)
-	// renew makes the job for a task that was started while it was stopping.
-	renew func(j *job) *job
 
 	mu      sync.Mutex
 	jobs    map[int64]*job
@@ -44,7 +45,8 @@ type taskQueue struct {
 	wg      sync.WaitGroup
 }
 
-// add puts a job into the queue unless its task has one that was not stopped.
+// add puts a job into the queue unless its task has one already. One that is
+// stopping is followed by another.
 func (q *taskQueue) add(j *job) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -52,20 +54,22 @@ func (q *taskQueue) add(j *job) error {
 		return ErrClosed
 	}
 	if old, ok := q.jobs[j.tid]; ok {
-		if old.stopped {
-			old.again = true
-		}
+		old.again = old.stopping
 		return nil
 	}
-	q.jobs[j.tid] = j
-	q.waiting = append(q.waiting, j)
-	q.fill()
+	q.enqueue(j)
 	return nil
 }
 
-// fill starts waiting jobs while there is room. mu is held.
+// enqueue and fill start waiting jobs while there is room. mu is held.
+func (q *taskQueue) enqueue(j *job) {
+	q.jobs[j.tid] = j
+	q.waiting = append(q.waiting, j)
+	q.fill()
+}
+
 func (q *taskQueue) fill() {
-	for q.running < q.max && len(q.waiting) > 0 {
+	for q.running < q.max && len(q.waiting) > 0 && !q.closed {
 		j := q.waiting[0]
 		q.waiting = slices.Delete(q.waiting, 0, 1)
 		ctx, cancel := context.WithCancelCause(context.Background())
@@ -79,60 +83,60 @@ func (q *taskQueue) fill() {
 	}
 }
 
+// retire takes a job out whose run has written its final state, so that its
+// task can be started again at once.
+func (q *taskQueue) retire(j *job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.jobs[j.tid] == j {
+		delete(q.jobs, j.tid)
+	}
+}
+
 // left is called when the run of a job has ended.
 func (q *taskQueue) left(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running--
-	delete(q.jobs, j.tid)
-	if j.again && !q.closed {
-		next := q.renew(j)
-		q.jobs[j.tid] = next
-		q.waiting = append(q.waiting, next)
+	if q.jobs[j.tid] == j {
+		delete(q.jobs, j.tid)
+		if j.again && !q.closed {
+			q.enqueue(newJob(j.live.stored()))
+		}
 	}
 	close(j.done)
-	if !q.closed {
-		q.fill()
+	q.fill()
+}
+
+// interrupt cancels the run of a task. It needs no turn of the task, so it also
+// ends one that waits for room while it writes its final state.
+func (q *taskQueue) interrupt(tid int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if j, ok := q.jobs[tid]; ok && j.cancel != nil {
+		j.stopping = true
+		j.cancel(errStopRequested)
 	}
 }
 
-// stop takes a waiting job out or cancels a running one. The result is the job
-// that still runs or writes its final state, or nil. wasActive says whether
-// there was a job to stop; it is false for one that is about to end by itself.
-func (q *taskQueue) stop(tid int64) (ending *job, wasActive bool) {
+// stop takes a waiting job out or cancels a running one, which is returned.
+func (q *taskQueue) stop(tid int64) (ending *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	j, ok := q.jobs[tid]
 	if !ok {
-		return nil, false
+		return nil
 	}
 	j.again = false
-	if j.finishing {
-		j.cancel(errStopRequested) // the state is decided; only waiting ends
-		return j, false
-	}
-	wasActive = !j.stopped
-	j.stopped = true
 	if j.cancel != nil {
+		j.stopping = true
 		j.cancel(errStopRequested)
-		return j, wasActive
+		return j
 	}
 	q.waiting = slices.DeleteFunc(q.waiting, func(w *job) bool { return w == j })
 	delete(q.jobs, tid)
 	close(j.done)
-	return nil, wasActive
-}
-
-// beginFinish is asked by a run before it writes its final state; false means
-// that somebody stopped the task first.
-func (q *taskQueue) beginFinish(j *job) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if j.stopped || q.closed {
-		return false
-	}
-	j.finishing = true
-	return true
+	return nil
 }
 
 // find returns the job of a task and its place in the queue, 1 for the next.
@@ -153,6 +157,7 @@ func (q *taskQueue) close(ctx context.Context) error {
 	}
 	q.waiting = nil
 	for _, j := range q.jobs {
+		j.stopping = true
 		j.cancel(errShutdown)
 	}
 	q.mu.Unlock()

@@ -39,6 +39,9 @@ func (c *client) newAPI(timeout time.Duration) *retryablehttp.Client {
 	repeat.RetryMax = apiRetries
 	repeat.RetryWaitMin, repeat.RetryWaitMax = minRetryWait, maxRetryWait
 	repeat.CheckRetry = retryAnswer
+	repeat.Backoff = func(least, most time.Duration, attempt int, _ *http.Response) time.Duration {
+		return retryablehttp.DefaultBackoff(least, most, attempt, nil) // what asks for more is judged first
+	}
 	repeat.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	repeat.HTTPClient = &http.Client{Transport: pacedRoad{c, timeout}, CheckRedirect: c.checkRedirect}
 	return repeat
@@ -50,15 +53,28 @@ func (c *client) plainHTTP() *http.Client {
 }
 
 // retryAnswer repeats what may pass within seconds: connection faults and
-// errors of the server. Everything else needs a look by Site.Judge first.
+// errors of the server, of requests that may be sent twice. Everything else
+// needs a look by Site.Judge first, an answer that names a time to wait among
+// it.
 func retryAnswer(ctx context.Context, response *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
 	if err != nil {
-		return passing(err), nil
+		wrapped, ok := errors.AsType[*url.Error](err)
+		return passing(err) && (!ok || idempotent(strings.ToUpper(wrapped.Op))), nil
 	}
-	return response.StatusCode >= 500 && response.StatusCode != http.StatusNotImplemented, nil
+	return response.StatusCode >= 500 && response.StatusCode != http.StatusNotImplemented &&
+		response.Header.Get("Retry-After") == "" && idempotent(response.Request.Method), nil
+}
+
+// idempotent says whether a request may be sent twice (RFC 9110, section 9.2.2).
+func idempotent(method string) bool {
+	switch method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete, http.MethodTrace:
+		return true
+	}
+	return false
 }
 
 // passing tells connection faults, which may pass by themselves, from faults
@@ -81,7 +97,10 @@ func (c *client) Do(request *http.Request) (*http.Response, error) {
 // error that no wait of ours can mend.
 func (c *client) do(request *http.Request, timeout time.Duration) (*http.Response, error) {
 	api := c.newAPI(timeout)
-	ctx, land := c.flights.begin(request.Context())
+	ctx, land, err := c.flights.begin(request.Context())
+	if err != nil {
+		return nil, err
+	}
 	defer land()
 	for refreshed := false; ; {
 		attempt := request.Clone(ctx)
@@ -196,6 +215,10 @@ func judgeByStatus(response *http.Response) error {
 		return Permanent(ReasonForbidden, err)
 	case http.StatusRequestTimeout:
 		return err
+	case http.StatusServiceUnavailable:
+		if wait, given := fetch.ParseRetryAfter(response.Header.Get("Retry-After"), time.Now()); given {
+			return &RateLimitError{Wait: wait, Err: err}
+		}
 	}
 	if code >= 400 && code < 500 {
 		return Permanent(ReasonRefused, err)

@@ -24,7 +24,7 @@ func (r *round) work(ctx context.Context, item ClaimedItem) *itemRun {
 			done.err = Permanent(ReasonPayload, done.output.Err())
 		}
 		wait, later := retryWait(done.err, waits)
-		if !later || ctx.Err() != nil {
+		if !later || waits == maxWaits || ctx.Err() != nil {
 			break
 		}
 		r.discard(done)
@@ -53,22 +53,22 @@ func (r *round) waitOutside(ctx context.Context, wait time.Duration, cause error
 	return pause(ctx, wait) == nil && slots.Acquire(ctx) == nil
 }
 
-// retryWait says whether an error is a RetryAfter verdict and how long to wait.
-// A limit without a time of its own is waited out longer each time.
-func retryWait(err error, waits int) (time.Duration, bool) {
-	if later, ok := errors.AsType[*RetryAfterError](err); ok {
-		return min(max(later.Wait, 0), maxLimitPause), true
+// maxWaits is after how many waits in a row a RetryAfter verdict counts as a
+// passing failure, so that a site that always says "later" ends a task too.
+const maxWaits = 20
+
+// retryWait says whether an error asks for another run later and how long to
+// wait. The wait is at least a second and grows, whatever the other side says,
+// so that one that says "at once" is not stormed.
+func retryWait(err error, waits int) (wait time.Duration, later bool) {
+	if verdict, ok := errors.AsType[*RetryAfterError](err); ok {
+		wait, later = verdict.Wait, true
+	} else if limit, ok := errors.AsType[*RateLimitError](err); ok {
+		wait, later = limit.Wait, true
+	} else if refresh, ok := errors.AsType[*RefreshError](err); ok && Retryable(err) && !refresh.Until.IsZero() {
+		wait, later = time.Until(refresh.Until), true
 	}
-	if refresh, ok := errors.AsType[*RefreshError](err); ok && Retryable(err) && !refresh.Until.IsZero() {
-		return min(max(time.Until(refresh.Until), 0), maxLimitPause), true
-	}
-	if limit, ok := errors.AsType[*RateLimitError](err); ok {
-		if limit.Wait <= 0 {
-			return min(time.Second<<min(waits, 10), limitedPause), true
-		}
-		return min(limit.Wait, maxLimitPause), true
-	}
-	return 0, false
+	return min(max(wait, time.Second<<min(waits, 8)), maxLimitPause), later
 }
 
 // runStage calls the stage and turns a panic into an error of the item.
@@ -109,7 +109,6 @@ func (r *round) settle(done *itemRun) Commit {
 		commit.Outcome, commit.Reason = OutcomeFailed, ReasonRefused
 	}
 	r.run.log.Info("item failed", "outcome", commit.Outcome, "error", staged)
-	done.err = staged
 	return commit
 }
 

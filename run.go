@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/pixivoc/pixivoc/internal/fsafe"
@@ -38,22 +39,50 @@ type taskRun struct {
 // runTask is the body of a job. It writes the final state of the task unless
 // somebody stopped it.
 func (c *client) runTask(ctx context.Context, j *job) {
-	stored := j.live.stored()
+	// What was stored since the job was made counts, but a task that cannot be
+	// read now may still run: the first step meets the fault again.
+	stored, err := c.loadTask(ctx, j.tid)
+	if err != nil {
+		stored = j.live.stored()
+	}
 	r := &taskRun{client: c, job: j, task: stored, log: c.log.With("task", stored.TID, "type", stored.Type)}
-	j.live.change(func(l *liveTask) { l.running = true })
-	err := r.run(ctx)
-	kind := EventTaskChanged
-	if ctx.Err() == nil && c.queue.beginFinish(j) {
-		if err == nil {
-			kind = EventTaskOver
-		}
-		r.saveEnd(ctx, err)
+	j.live.change(func(l *liveTask) { l.task, l.running = stored, true })
+	for ended := false; !ended; {
+		ended = r.end(ctx, r.run(ctx))
 	}
 	j.live.change(func(l *liveTask) { l.running = false })
-	c.publishTask(context.Background(), kind, j.tid)
+	if ctx.Err() != nil {
+		c.publishTask(context.Background(), EventTaskChanged, j.tid)
+	}
 }
 
-// saveEnd writes how the task ended. A full disk is waited out, and other faults
+// end writes how the task ended. It is false when there is something to do
+// after all, because Create added items since the run looked. Whoever starts,
+// stops or deletes the task sees it before or after, never in between.
+func (r *taskRun) end(ctx context.Context, cause error) bool {
+	unlock, err := r.client.locks.lock(ctx, r.task.TID)
+	if err != nil || ctx.Err() != nil {
+		if err == nil {
+			unlock()
+		}
+		return true // stopped; who did it writes the state
+	}
+	defer unlock()
+	kind := EventTaskChanged
+	if cause == nil {
+		kind = EventTaskOver
+		counts, err := r.client.config.Store.CountItems(ctx, r.task.TID)
+		if err == nil && r.kind.nextStage(counts) != nil {
+			return false
+		}
+	}
+	r.saveEnd(ctx, cause)
+	r.client.queue.retire(r.job)
+	r.client.publishTask(context.Background(), kind, r.task.TID)
+	return true
+}
+
+// saveEnd writes the final state. A full disk is waited out, and other faults
 // for a moment: a task that is over must not look as if it were not.
 func (r *taskRun) saveEnd(ctx context.Context, cause error) {
 	change := TaskChange{State: new(StateOver), Stage: new(StageOver), FinishedAt: new(time.Now().UTC())}
@@ -61,7 +90,6 @@ func (r *taskRun) saveEnd(ctx context.Context, cause error) {
 		r.log.Info("task gave up", "error", cause)
 		change = TaskChange{State: new(StateError), Error: new(shorten(cause.Error()))}
 	}
-	r.job.live.change(func(l *liveTask) { l.apply(change) })
 	for tries := 1; ; tries++ {
 		err := notFound(r.client.config.Store.UpdateTask(context.WithoutCancel(ctx), r.task.TID, change))
 		if err == nil {
@@ -141,7 +169,13 @@ func (r *taskRun) pass(ctx context.Context, spec *StageSpec) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(result.halt, ErrNoToken), errors.Is(result.halt, ErrTokenRejected):
-		return r.awaitToken(ctx)
+		if r.client.tokens == nil {
+			return result.halt
+		}
+		if err := r.awaitToken(ctx); err != nil {
+			return err
+		}
+		return pause(ctx, afterProgress)
 	case result.halt != nil:
 		return result.halt
 	case result.again == 0 && result.ended == 0:
@@ -295,8 +329,8 @@ func pause(ctx context.Context, wait time.Duration) error {
 }
 
 func shorten(text string) string {
-	if len(text) <= maxDetailBytes {
-		return text
+	if len(text) > maxDetailBytes {
+		text = text[:maxDetailBytes] + " …"
 	}
-	return text[:maxDetailBytes] + " …"
+	return strings.ToValidUTF8(text, "\uFFFD")
 }

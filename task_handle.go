@@ -53,7 +53,7 @@ func (t task) Start(ctx context.Context) error {
 		}
 		stored.State, stored.Error, stored.Idle = StateQueued, "", 0
 	}
-	if err := c.queue.add(c.newJob(stored)); err != nil {
+	if err := c.queue.add(newJob(stored)); err != nil {
 		return err
 	}
 	c.publishTask(ctx, EventTaskChanged, t.tid)
@@ -61,35 +61,38 @@ func (t task) Start(ctx context.Context) error {
 }
 
 func (t task) Stop(ctx context.Context) error {
-	if t.client.isClosed() {
+	c := t.client
+	if c.isClosed() {
 		return ErrClosed
 	}
-	unlock, err := t.client.locks.lock(ctx, t.tid)
+	c.queue.interrupt(t.tid)
+	unlock, err := c.locks.lock(ctx, t.tid)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if _, err := t.client.loadTask(ctx, t.tid); err != nil {
+	stored, err := c.loadTask(ctx, t.tid)
+	if err != nil {
 		return err
 	}
-	_, err = t.client.stopTask(ctx, t.tid)
+	_, err = c.stopTask(ctx, stored)
 	return err
 }
 
 // stopTask does the work of Stop for a caller that holds the task's lock. The
 // job, when there is one, still runs.
-func (c *client) stopTask(ctx context.Context, tid int64) (*job, error) {
-	ending, wasActive := c.queue.stop(tid)
-	if !wasActive {
+func (c *client) stopTask(ctx context.Context, stored StoredTask) (*job, error) {
+	ending := c.queue.stop(stored.TID)
+	if stored.State != StateQueued {
 		return ending, nil
 	}
 	if ending != nil {
 		ending.live.change(func(l *liveTask) { l.state, l.waiting = StateStopped, "" })
 	}
-	if err := c.config.Store.UpdateTask(ctx, tid, TaskChange{State: new(StateStopped)}); err != nil {
-		return ending, fmt.Errorf("stop task %d: %w", tid, notFound(err))
+	if err := c.config.Store.UpdateTask(ctx, stored.TID, TaskChange{State: new(StateStopped)}); err != nil {
+		return ending, fmt.Errorf("stop task %d: %w", stored.TID, notFound(err))
 	}
-	c.publishTask(ctx, EventTaskChanged, tid)
+	c.publishTask(ctx, EventTaskChanged, stored.TID)
 	return ending, nil
 }
 
@@ -98,6 +101,7 @@ func (t task) Delete(ctx context.Context, options DeleteOptions) error {
 	if c.isClosed() {
 		return ErrClosed
 	}
+	c.queue.interrupt(t.tid)
 	unlock, err := c.locks.lock(ctx, t.tid)
 	if err != nil {
 		return err
@@ -109,7 +113,7 @@ func (t task) Delete(ctx context.Context, options DeleteOptions) error {
 	}
 	// That the task was stopped need not be written, and cannot be when the
 	// disk is full.
-	ending, _ := c.stopTask(ctx, t.tid)
+	ending, _ := c.stopTask(ctx, stored)
 	if ending != nil {
 		select {
 		case <-ending.done:
