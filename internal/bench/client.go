@@ -83,17 +83,7 @@ func (j Job) spec() pixivoc.TaskSpec {
 // finish waits for the end of the task, or until enough of it is done.
 func finish(ctx context.Context, task pixivoc.Task, job Job) error {
 	if job.StopAfter > 0 {
-		for {
-			info, err := task.Info(ctx)
-			if err != nil {
-				return err
-			}
-			if info.Now >= job.StopAfter || info.State == pixivoc.StateError {
-				break
-			}
-			wait(ctx, 20*time.Millisecond)
-		}
-		return task.Stop(ctx)
+		return stopAfter(ctx, task, job.StopAfter)
 	}
 	info, err := task.Wait(ctx)
 	if err != nil {
@@ -103,6 +93,27 @@ func finish(ctx context.Context, task pixivoc.Task, job Job) error {
 		return fmt.Errorf("task ended as %s with %d failed: %s", info.State, info.Failed, info.Error)
 	}
 	return nil
+}
+
+// stopAfter stops a task when that many more of its items have ended.
+func stopAfter(ctx context.Context, task pixivoc.Task, more int) error {
+	for enough := 0; ; {
+		info, err := task.Info(ctx)
+		if err != nil {
+			return err
+		}
+		switch {
+		case info.State == pixivoc.StateError:
+			return errors.New(info.Error)
+		case enough == 0:
+			enough = info.Now + more
+		case info.Now >= enough || info.Over:
+			return task.Stop(ctx)
+		}
+		if !wait(ctx, 20*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
 }
 
 // runSeed stores the task and does not start it.

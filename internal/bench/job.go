@@ -44,7 +44,8 @@ type Job struct {
 	Concurrency int    `json:"concurrency,omitempty"`
 	Sync        bool   `json:"sync,omitempty"`
 	TimeoutMS   int    `json:"timeout_ms,omitempty"`
-	// StopAfter ends a client after so many files; zero: when all are there.
+	// StopAfter ends a client after that many more files; zero: when all are
+	// there.
 	StopAfter int `json:"stop_after,omitempty"`
 	// Batch is how many items go into one Commit in RoleRecords.
 	Batch int `json:"batch,omitempty"`

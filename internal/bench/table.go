@@ -25,6 +25,7 @@ type plan struct {
 
 // The variants beside the sets.
 const (
+	variantSingle  = "single"
 	variantLatency = "latency"
 	variantFaults  = "faults"
 	variantKilled  = "killed"
@@ -34,7 +35,7 @@ const (
 )
 
 func allVariants() []string {
-	return []string{variantLatency, variantFaults, variantKilled, variantMemory, variantPending, variantRecords}
+	return []string{variantSingle, variantLatency, variantFaults, variantKilled, variantMemory, variantPending, variantRecords}
 }
 
 // table measures and prints, row by row, so that a long run shows how far it
@@ -143,6 +144,8 @@ func (t *table) variant(ctx context.Context, name string) error {
 		return err
 	}
 	switch name {
+	case variantSingle:
+		return t.single(ctx, small)
 	case variantLatency:
 		return t.latency(ctx, small)
 	case variantFaults:
@@ -157,6 +160,21 @@ func (t *table) variant(ctx context.Context, name string) error {
 		return t.records(ctx)
 	}
 	return fmt.Errorf("is not one of %s", strings.Join(allVariants(), ", "))
+}
+
+// single measures a set of one file: what it costs to start, to open a database
+// and to close it, which is part of every other number.
+func (t *table) single(ctx context.Context, set Set) error {
+	set.Count = 1
+	for _, guarantee := range t.plan.guarantees {
+		pairs, err := t.bench.Pairs(ctx, Case{Set: set, Concurrency: 1}, guarantee, 2*t.plan.runs)
+		if err != nil {
+			return err
+		}
+		t.row("one file", fmt.Sprintf("%s: wall beyond the loop's", guarantee), "", "%.3f s",
+			medianOf(pairs, func(p Pair) float64 { return (p.Client.Wall - p.Loop.Wall).Seconds() }))
+	}
+	return nil
 }
 
 func (t *table) latency(ctx context.Context, set Set) error {

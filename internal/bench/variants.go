@@ -125,11 +125,11 @@ func (b *Bench) Pending(ctx context.Context, c Case, guarantee Guarantee, times 
 	if _, err := measure(ctx, seed); err != nil {
 		return nil, err
 	}
-	for i := range times {
+	job.StopAfter = min(openingFiles, c.Set.Count/(10*times))
+	for range times {
 		if err := origin.clear(ctx); err != nil {
 			return openings, err
 		}
-		job.StopAfter = min(openingFiles*(i+1), c.Set.Count*(i+1)/times)
 		settleDisk()
 		began := time.Now()
 		usage, err := measure(ctx, job)
