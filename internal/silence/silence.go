@@ -26,9 +26,11 @@ func (e *TimeoutError) Temporary() bool { return true }
 // Watch cancels a context when nobody called Poke for the limit.
 type Watch struct {
 	limit  time.Duration
-	timer  *time.Timer
 	cancel context.CancelCauseFunc
-	once   sync.Once
+
+	mu    sync.Mutex
+	timer *time.Timer // nil when there is no limit, or no more
+	due   time.Time
 }
 
 // New starts a watch. A limit of 0 or less never cancels. Stop must be called.
@@ -36,7 +38,8 @@ func New(ctx context.Context, limit time.Duration) (context.Context, *Watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &Watch{limit: limit, cancel: cancel}
 	if limit > 0 {
-		w.timer = time.AfterFunc(limit, func() { cancel(&TimeoutError{After: limit}) })
+		w.due = time.Now().Add(limit)
+		w.timer = time.AfterFunc(limit, w.expire)
 		ctx = httptrace.WithClientTrace(ctx, w.trace())
 	}
 	return ctx, w
@@ -44,19 +47,40 @@ func New(ctx context.Context, limit time.Duration) (context.Context, *Watch) {
 
 // Poke says that the exchange moved.
 func (w *Watch) Poke() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rearm()
+}
+
+// rearm starts the wait anew. mu is held.
+func (w *Watch) rearm() {
 	if w.timer != nil {
+		w.due = time.Now().Add(w.limit)
 		w.timer.Reset(w.limit)
 	}
 }
 
+// expire runs when the timer fires. One that fires long after it was due shows
+// that the process itself stood still: what came meanwhile is to be read yet.
+func (w *Watch) expire() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if late := time.Since(w.due); late < 0 || late > w.limit/4+50*time.Millisecond {
+		w.rearm()
+		return
+	}
+	w.cancel(&TimeoutError{After: w.limit})
+}
+
 // Stop ends the watch and cancels its context.
 func (w *Watch) Stop() {
-	w.once.Do(func() {
-		if w.timer != nil {
-			w.timer.Stop()
-		}
-		w.cancel(context.Canceled)
-	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+	w.cancel(context.Canceled)
 }
 
 func (w *Watch) trace() *httptrace.ClientTrace {
