@@ -1,0 +1,108 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/credential"
+)
+
+// owner is the account of whoever runs the daemon.
+const owner = "admin"
+
+// bearerKind is the kind of the tokens for scripts that POST /api/v1/tokens
+// gives out; every door takes them.
+const bearerKind = "rest_bearer"
+
+// openBook opens the accounts. When there are none it makes the owner's and
+// returns the password, which is kept nowhere else; otherwise the password is
+// empty.
+func openBook(ctx context.Context, store pixivoc.SettingStore, s *Settings) (book *credential.Book, made string, err error) {
+	book, err = credential.Open(ctx, store, credential.Options{})
+	if err != nil {
+		return nil, "", fmt.Errorf("accounts: %w", err)
+	}
+	password, err := s.ownerPassword()
+	if err != nil {
+		return nil, "", err
+	}
+	if password == "" {
+		if len(book.Accounts()) > 0 {
+			return book, "", nil
+		}
+		made = credential.NewPassword()
+		password = made
+	}
+	if err := book.Set(ctx, owner, password, credential.ScopeAdmin); err != nil {
+		return nil, "", fmt.Errorf("account %s: %w", owner, err)
+	}
+	return book, made, nil
+}
+
+// ownerPassword returns the password that somebody gave, or "".
+func (s *Settings) ownerPassword() (string, error) {
+	if s.PasswordFile == "" {
+		return s.password, nil
+	}
+	password, err := readPassword(s.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", s.from("password-file"), err)
+	}
+	return password, nil
+}
+
+// recognise returns the account of a bearer token, or of a name and a password
+// with a colon between them, which is what a program can send that knows no
+// tokens.
+func recognise(ctx context.Context, book *credential.Book, secret string, remote netip.Addr) (credential.Account, error) {
+	account, err := book.Look(ctx, bearerKind, secret)
+	if err == nil {
+		return account, nil
+	}
+	if name, password, ok := strings.Cut(secret, ":"); ok {
+		return book.Check(ctx, name, password, remote)
+	}
+	return account, err
+}
+
+// caller returns the account that the Authorization header of a request
+// names: a bearer token, or the name and password of Basic.
+func caller(r *http.Request, book *credential.Book) (credential.Account, error) {
+	if name, password, ok := r.BasicAuth(); ok {
+		return book.Check(r.Context(), name, password, remoteOf(r))
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return credential.Account{}, credential.ErrWrong
+	}
+	return book.Look(r.Context(), bearerKind, strings.TrimSpace(token))
+}
+
+// remoteOf returns where a request comes from, or the zero Addr.
+func remoteOf(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return from.Addr().Unmap()
+}
+
+// refuseCaller answers a request whose caller may not.
+func refuseCaller(w http.ResponseWriter, err error) {
+	throttled, isThrottled := errors.AsType[*credential.ThrottledError](err)
+	switch {
+	case isThrottled:
+		w.Header().Set("Retry-After", fmt.Sprint(int64(throttled.Wait.Seconds())+1))
+		http.Error(w, throttled.Error(), http.StatusTooManyRequests)
+	case errors.Is(err, credential.ErrWrong):
+		w.Header().Set("WWW-Authenticate", `Basic realm="pixivoc"`)
+		http.Error(w, "a login is required", http.StatusUnauthorized)
+	default:
+		http.Error(w, "internal error", http.StatusInternalServerError)
+	}
+}

@@ -1,0 +1,32 @@
+package daemon
+
+import (
+	"fmt"
+
+	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/pixiv"
+	"github.com/pixivoc/pixivoc/server/restapi"
+)
+
+// openREST makes the door at /api/v1.
+func openREST(v *services) (*httpDoor, error) {
+	api, err := restapi.New(v.client, restapi.Config{
+		Accounts: v.book,
+		SavePath: v.roots.place,
+		Resolve:  resolve,
+		BeginLogin: func() (string, func(string) (pixivoc.Grant, error)) {
+			login := pixiv.NewLogin()
+			return login.URL, login.Grant
+		},
+		ParseRefreshToken: pixiv.ParseRefreshToken,
+		Settings:          v.store,
+		Hosts:             v.settings.AllowedHosts,
+		Origins:           v.settings.AllowedOrigins,
+		MaxOpenTasks:      v.settings.MaxOpenTasks,
+		Logger:            v.logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("REST: %w", err)
+	}
+	return &httpDoor{name: "REST", path: "/api/v1/openapi.json", prefixes: []string{"api/v1"}, handler: api, close: api.Close}, nil
+}

@@ -1,0 +1,67 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/pixivoc/pixivoc/internal/credential"
+	"github.com/pixivoc/pixivoc/server/socketapi"
+)
+
+// openSocket makes the door of PixivOC's socket. On loopback it wants no
+// login, as old clients know none; elsewhere each client must send a token.
+func openSocket(v *services, secret *certificate, isOpen bool) (*socketapi.Server, error) {
+	config := socketapi.Config{
+		MaxClients:                v.settings.MaxSocketClients,
+		SaveRoots:                 v.roots.folders,
+		DangerousOpenToTheNetwork: v.settings.WithoutTLS,
+		Logger:                    v.logger,
+	}
+	if v.roots.any {
+		config.SaveRoots = nil
+	}
+	if v.settings.SocketExit {
+		config.Exit = v.exit
+	}
+	if isOpen {
+		config.Authenticate = func(ctx context.Context, token string, remote netip.Addr) (socketapi.Rights, error) {
+			account, err := recognise(ctx, v.book, token, remote)
+			if err == nil && !account.May(credential.ScopeRead) {
+				err = credential.ErrWrong
+			}
+			return socketapi.Rights{Control: account.May(credential.ScopeControl), Admin: account.May(credential.ScopeAdmin)}, err
+		}
+		if secret != nil {
+			config.TLS = secret.config()
+		}
+	}
+	server, err := socketapi.New(v.client, config)
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	return server, nil
+}
+
+// meterSocket returns a source of the socket's counters.
+func meterSocket(server *socketapi.Server) func(io.Writer) {
+	return func(w io.Writer) {
+		n := server.Counters()
+		metrics.WriteGaugeUint64(w, "pixivoc_socket_clients", uint64(max(n.Clients, 0)))
+		metrics.WriteCounterUint64(w, "pixivoc_socket_connections_total", n.Connections)
+		metrics.WriteCounterUint64(w, "pixivoc_socket_refused_total", n.Refused)
+		metrics.WriteCounterUint64(w, `pixivoc_socket_frames_total{direction="in"}`, n.FramesIn)
+		metrics.WriteCounterUint64(w, `pixivoc_socket_frames_total{direction="out"}`, n.FramesOut)
+		for _, reason := range slices.Sorted(maps.Keys(n.Void)) {
+			metrics.WriteCounterUint64(w, fmt.Sprintf(`pixivoc_socket_void_total{reason=%q}`, reason), n.Void[reason])
+		}
+		for _, reason := range slices.Sorted(maps.Keys(n.Closed)) {
+			metrics.WriteCounterUint64(w, fmt.Sprintf(`pixivoc_socket_closed_total{reason=%q}`, reason), n.Closed[reason])
+		}
+	}
+}
