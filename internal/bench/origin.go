@@ -117,7 +117,7 @@ func (a *answer) begin(w http.ResponseWriter, r *http.Request) bool {
 	header.Set("Last-Modified", lastModified)
 	header.Set("Accept-Ranges", "bytes")
 	status := http.StatusOK
-	if from, ok := rangeStart(r); ok && r.Header.Get("If-Range") == lastModified {
+	if from, ok := rangeStart(r); ok {
 		size := strconv.FormatInt(a.file.Size, 10)
 		if from >= a.file.Size {
 			header.Set("Content-Range", "bytes */"+size)
@@ -154,8 +154,12 @@ func (c *counted) Write(chunk []byte) (int, error) {
 }
 
 // rangeStart reads a range without an end, the only kind that a resumed
-// download sends.
+// download sends. A condition that does not hold makes it void (RFC 9110,
+// section 13.1.5).
 func rangeStart(r *http.Request) (int64, bool) {
+	if condition := r.Header.Get("If-Range"); condition != "" && condition != lastModified {
+		return 0, false
+	}
 	text, ok := strings.CutPrefix(r.Header.Get("Range"), "bytes=")
 	if !ok || !strings.HasSuffix(text, "-") {
 		return 0, false

@@ -59,6 +59,7 @@ func TestOriginServesRanges(t *testing.T) {
 		{"rest", map[string]string{"Range": "bytes=70000-", "If-Range": lastModified}, 206, content[70000:]},
 		{"last byte", map[string]string{"Range": "bytes=" + strconv.Itoa(size-1) + "-", "If-Range": lastModified}, 206, content[size-1:]},
 		{"behind the end", map[string]string{"Range": "bytes=" + strconv.Itoa(size) + "-", "If-Range": lastModified}, 416, []byte{}},
+		{"without a condition", map[string]string{"Range": "bytes=70000-"}, 206, content[70000:]},
 		{"another validator", map[string]string{"Range": "bytes=70000-", "If-Range": `"else"`}, 200, content},
 		{"another kind of range", map[string]string{"Range": "bytes=0-9", "If-Range": lastModified}, 200, content},
 	}
