@@ -12,9 +12,13 @@ import (
 // flushAfter is how long bytes of a slow body may stay in memory only.
 const flushAfter = 250 * time.Millisecond
 
-// recordAfter is how long a transfer may take before the process can die without
-// losing it, whatever its size.
-const recordAfter = 500 * time.Millisecond
+// A transfer that has taken recordAfter is made resumable after the death of the
+// process, whatever its size, and a large one that has taken a moment. Making and
+// removing one more file costs as much as making the file itself.
+const (
+	recordAfter = 500 * time.Millisecond
+	moment      = 50 * time.Millisecond
+)
 
 // flow is one body on its way into the part.
 type flow struct {
@@ -191,12 +195,15 @@ func (f *flow) write(chunk []byte) error {
 	return onDisk(err)
 }
 
-// worthRecording says whether the part needs its sidecar now: many bytes would
-// be lost with the process, or few that took long, and more than one buffer is
-// still to come.
+// worthRecording says whether the part needs its sidecar now: more than one
+// buffer is still to come, and what is here is many bytes, or took long. Bytes
+// that came within a moment can be had again in a moment.
 func (f *flow) worthRecording() bool {
-	return !f.part.hasSidecar && f.validator.proves() && f.total-f.part.size > int64(len(f.buf)) &&
-		(f.part.size >= f.fetcher.options.ResumeSize || time.Since(f.began) > recordAfter)
+	if f.part.hasSidecar || !f.validator.proves() || f.total-f.part.size <= int64(len(f.buf)) {
+		return false
+	}
+	passed := time.Since(f.began)
+	return passed > recordAfter || passed > moment && f.part.size >= f.fetcher.options.ResumeSize
 }
 
 // rate finds bodies that are slower than a floor, over windows of one time-out.
@@ -236,13 +243,16 @@ func (t *transfer) settle(head []byte) error {
 	if !t.request.Kind.accepts(t.kind) {
 		return &ContentError{Reason: "the content is neither of the wanted types", Type: t.kind}
 	}
-	names := t.request.names(t.kind)
+	names := t.request.names(t.request.Name, t.kind)
 	if len(names) == 0 {
 		return &ContentError{Reason: "the content is " + string(t.kind) + ", which the name does not fit", Type: t.kind}
 	}
 	t.settled, t.name = true, names[0]
 	if t.name == t.request.Name {
 		return nil
+	}
+	if t.request.Otherwise != "" {
+		return t.recover()
 	}
 	return t.rename(names)
 }

@@ -28,6 +28,8 @@ var (
 	ErrChanged = errors.New("the file changed at the server")
 	// ErrTooLarge: the file is longer than Request.MaxBytes.
 	ErrTooLarge = errors.New("file is too large")
+	// ErrTaken: other files stand under both names of a request with Otherwise.
+	ErrTaken = errors.New("other files stand under both names that it may have")
 	// ErrRefused: Request.Refuse refused the address of the answer.
 	ErrRefused = errors.New("address of the answer is refused")
 	// ErrSilent: nothing arrived for Request.Timeout. It is a time-out, and may
@@ -131,7 +133,7 @@ func Permanent(err error) bool {
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		return status.permanent()
 	}
-	for _, final := range []error{ErrNotPicture, ErrTooLarge, ErrRefused, ErrChanged} {
+	for _, final := range []error{ErrNotPicture, ErrTooLarge, ErrRefused, ErrChanged, ErrTaken} {
 		if errors.Is(err, final) {
 			return true
 		}

@@ -23,10 +23,10 @@ type Options struct {
 	Backoff, MaxBackoff time.Duration
 	// BufferSize is the memory of one transfer in bytes. Default 256 KiB.
 	BufferSize int
-	// ResumeSize is how many bytes of a transfer may be lost when the process
-	// dies: once that many have come, or half a second has passed, what is
-	// needed to resume is written beside the part. Less would cost a second
-	// file for each picture. An orderly end loses nothing. Default 1 MiB.
+	// ResumeSize is from how many bytes on a transfer can be resumed after the
+	// death of the process: once that many have come, and took more than 50 ms,
+	// what is needed for that is written beside the part. After half a second
+	// it is written for fewer too. An orderly end loses nothing. Default 1 MiB.
 	ResumeSize int64
 	// SyncConcurrency is how many files of a group are synced at a time.
 	// Default 16.
@@ -41,6 +41,7 @@ type Options struct {
 // same time.
 type Fetcher struct {
 	options Options
+	began   time.Time
 	buffers sync.Pool
 	locks   locks
 }
@@ -57,7 +58,7 @@ func New(options Options) *Fetcher {
 	if options.BootID == "" {
 		options.BootID = fsafe.BootID()
 	}
-	f := &Fetcher{options: options}
+	f := &Fetcher{options: options, began: time.Now()}
 	f.buffers.New = func() any {
 		buf := make([]byte, options.BufferSize)
 		return &buf
@@ -78,6 +79,7 @@ func orDefault[T int | int64 | time.Duration](value *T, standard T) {
 //
 // A file of that name that is there already is compared with what the server
 // announces; if it is whole its body is not read, and Staged.Existing is true.
+// Request.Otherwise asks for more than that.
 //
 // A second Fetch of the same name waits until the first was finished or
 // discarded, so whoever holds a Staged must not wait for another Fetch before

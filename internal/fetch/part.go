@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -59,6 +60,14 @@ func (s *checksums) add(chunk []byte) {
 	if s.sha != nil {
 		s.sha.Write(chunk)
 	}
+}
+
+// equal says whether two files of one length have the same bytes.
+func (s *checksums) equal(other *checksums) bool {
+	if s.sha != nil && other.sha != nil && !bytes.Equal(s.sha.Sum(nil), other.sha.Sum(nil)) {
+		return false
+	}
+	return s.crc == other.crc
 }
 
 func (s *checksums) reset() {

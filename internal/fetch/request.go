@@ -65,6 +65,18 @@ type Request struct {
 	// nothing for Any.
 	FixExtension bool
 
+	// Otherwise, when set, says that Name does not identify the content, and is
+	// the name that does. A whole file that stands under Name and is not the
+	// job's own, see Since, is neither taken for the content by its length nor
+	// replaced: the bytes are fetched and compared. The same bytes adopt the
+	// file; others go to Otherwise. There the same holds, and where other bytes
+	// stand under both names the error is ErrTaken.
+	Otherwise string
+	// Since is when the job began that the request belongs to. A file that was
+	// written later than that, but before the Fetcher was made, is the job's
+	// own: its process died before it took note of the file. Zero: none is.
+	Since time.Time
+
 	// Timeout is how long the other side may be silent while connecting, before
 	// the head of the answer, and between two pieces of the body. It does not
 	// bound the whole. Zero: for ever. Waiting for a free connection counts,
@@ -104,12 +116,21 @@ func (r *Request) check() error {
 	case r.HTTP.Method != http.MethodGet && r.HTTP.Method != "":
 		return fmt.Errorf("method is %s, not GET", r.HTTP.Method)
 	}
-	if err := fsafe.CheckPath(r.Name); err != nil {
+	if r.Otherwise != "" {
+		if err := checkName(r.Otherwise); err != nil {
+			return err
+		}
+	}
+	return checkName(r.Name)
+}
+
+func checkName(name string) error {
+	if err := fsafe.CheckPath(name); err != nil {
 		return err
 	}
-	lower := strings.ToLower(r.Name)
+	lower := strings.ToLower(name)
 	if strings.HasSuffix(lower, partSuffix) || strings.HasSuffix(lower, sidecarSuffix) {
-		return &fsafe.NameError{Name: r.Name, Reason: "ends as the name of an unfinished file does"}
+		return &fsafe.NameError{Name: name, Reason: "ends as the name of an unfinished file does"}
 	}
 	return nil
 }
@@ -119,18 +140,19 @@ func (r *Request) wantsFile() bool {
 	return r.Kind != Any || typeOfExtension(path.Ext(r.Name)) != Unknown
 }
 
-// names returns the names that a file of that type may be stored under, the
-// best first, or none when the extension is wrong and must stay.
-func (r *Request) names(t Type) []string {
-	extension := path.Ext(r.Name)
+// names returns the names that a file of that type may be stored under when name
+// was asked for, the best first, or none when the extension is wrong and must
+// stay.
+func (r *Request) names(name string, t Type) []string {
+	extension := path.Ext(name)
 	named := typeOfExtension(extension)
 	switch {
 	case r.Kind == Any || named == t:
-		return []string{r.Name}
+		return []string{name}
 	case !r.FixExtension:
 		return nil
 	case named == Unknown && extension != "":
-		return []string{r.Name + t.Extension()}
+		return []string{name + t.Extension()}
 	}
-	return []string{strings.TrimSuffix(r.Name, extension) + t.Extension(), r.Name + t.Extension()}
+	return []string{strings.TrimSuffix(name, extension) + t.Extension(), name + t.Extension()}
 }

@@ -36,6 +36,8 @@ type Staged struct {
 	// Existing says that the file was there already, whole, under its final
 	// name.
 	Existing bool
+	// Own says that an existing file is the job's own; see Request.Since.
+	Own bool
 	// Requests is how many requests were sent, and Fetched how many bytes of
 	// bodies arrived, those that were thrown away included.
 	Requests int
@@ -63,9 +65,9 @@ func (t *transfer) stage() *Staged {
 	return staged
 }
 
-// adopt takes the existing file for the result: it is read once for its
-// checksums, and what earlier transfers left beside it goes away.
-func (t *transfer) adopt() (*Staged, error) {
+// adopt takes the existing file, which has these checksums, for the result.
+// What this and earlier transfers left beside it goes away.
+func (t *transfer) adopt(sum checksums) (*Staged, error) {
 	if err := t.part.drop(); err != nil {
 		return nil, onDisk(err)
 	}
@@ -73,12 +75,9 @@ func (t *transfer) adopt() (*Staged, error) {
 	if err := leftovers.removeLeftovers(); err != nil {
 		return nil, onDisk(err)
 	}
-	sum := newChecksums(t.request.SHA256)
-	if err := t.sumExisting(&sum); err != nil {
-		return nil, onDisk(err)
-	}
 	staged := &Staged{
-		Name: t.existing.name, Type: t.existing.kind, Size: t.existing.size, CRC32C: sum.crc, Existing: true,
+		Name: t.existing.name, Type: t.existing.kind, Size: t.existing.size, CRC32C: sum.crc,
+		Existing: true, Own: t.existing.own,
 		Requests: t.requests, Fetched: t.bytes, folder: t.request.Folder,
 	}
 	if sum.sha != nil {
@@ -87,11 +86,12 @@ func (t *transfer) adopt() (*Staged, error) {
 	return staged, nil
 }
 
-// sumExisting reads the existing file.
-func (t *transfer) sumExisting(sum *checksums) error {
-	file, err := t.request.Folder.Open(t.existing.name, fsafe.Read)
+// sumOf reads an existing file.
+func (t *transfer) sumOf(found *existing) (checksums, error) {
+	sum := newChecksums(t.request.SHA256)
+	file, err := t.request.Folder.Open(found.name, fsafe.Read)
 	if err != nil {
-		return err
+		return sum, err
 	}
 	defer func() { _ = file.Close() }()
 	buf := t.fetcher.buffers.Get().(*[]byte)
@@ -100,14 +100,14 @@ func (t *transfer) sumExisting(sum *checksums) error {
 		n, err := file.ReadAt(*buf, offset)
 		sum.add((*buf)[:n])
 		offset += int64(n)
-		if err == io.EOF && offset == t.existing.size {
-			return nil
+		if err == io.EOF && offset == found.size {
+			return sum, nil
 		}
 		if err == io.EOF {
-			return fmt.Errorf("%s changed its length while it was read", t.existing.name)
+			return sum, fmt.Errorf("%s changed its length while it was read", found.name)
 		}
 		if err != nil {
-			return err
+			return sum, err
 		}
 	}
 }

@@ -59,6 +59,7 @@ type existing struct {
 	name string
 	size int64
 	kind Type
+	own  bool // see Request.Since
 }
 
 // errAccepted ends a body that need not be read: the file is there already
@@ -80,14 +81,30 @@ func (t *transfer) run(ctx context.Context) (*Staged, error) {
 	t.part = part{folder: t.request.Folder, name: t.request.Name, sum: newChecksums(t.request.SHA256)}
 	t.name = t.request.Name
 	var err error
-	if t.existing, err = t.look(t.name); err != nil {
+	if t.request.Otherwise == "" {
+		t.existing, err = t.look(t.name)
+	} else {
+		t.existing, err = t.own([]string{t.name, t.request.Otherwise})
+	}
+	if err != nil {
 		return nil, onDisk(err)
 	}
 	if err := t.tryUntilWhole(ctx); err != nil {
 		return nil, t.suspend(err)
 	}
-	if t.accepted {
-		return t.adopt()
+	switch {
+	case t.accepted:
+		sum, err := t.sumOf(t.existing)
+		if err != nil {
+			return nil, t.suspend(onDisk(err))
+		}
+		return t.adopt(sum)
+	case t.request.Otherwise != "":
+		staged, err := t.choose()
+		if err != nil {
+			return nil, t.suspend(err)
+		}
+		return staged, nil
 	}
 	return t.stage(), nil
 }
@@ -191,10 +208,10 @@ func (t *transfer) look(name string) (*existing, error) {
 		return nil, &fsafe.NotRegularError{Name: name, Mode: info.Mode()}
 	}
 	size := info.Size()
-	if size == 0 || t.request.Size > 0 && t.request.Size != size {
+	if size == 0 || t.request.Size > 0 && t.request.Size != size && t.request.Otherwise == "" {
 		return nil, nil
 	}
-	found := &existing{name: name, size: size}
+	found := &existing{name: name, size: size, own: t.isOwn(info.ModTime())}
 	if t.request.Kind == Any {
 		return found, nil
 	}
