@@ -1,0 +1,82 @@
+// The REST interface, as functions.
+
+import { t, knows } from "./words.js";
+
+const base = "/api/v1";
+
+// Problem is what the server says when it refuses (RFC 9457).
+export class Problem extends Error {
+  constructor(body, status) {
+    super(body.detail || body.title || `status ${status}`);
+    this.word = String(body.type ?? "").split(":").pop();
+    this.field = body.field ?? "";
+    this.status = status;
+  }
+
+  // text is what a person is told, in their language where there are words.
+  get text() {
+    const key = `problem.${this.word}`;
+    if (this.word === "invalid_field") return this.field ? `${this.field}: ${this.message}` : this.message;
+    return knows(key) ? t(key) : this.message;
+  }
+}
+
+let onSignedOut = () => {};
+
+// whenSignedOut sets what happens when the session is over.
+export function whenSignedOut(action) {
+  onSignedOut = action;
+}
+
+async function send(method, path, body, headers = {}) {
+  const options = { method, headers: { Accept: "application/json", ...headers }, credentials: "same-origin", cache: "no-store" };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers["Content-Type"] = "application/json";
+  }
+  let answer;
+  try {
+    answer = await fetch(base + path, options);
+  } catch {
+    throw new Problem({ type: "urn:pixivoc:problem:offline", detail: "the server does not answer" }, 0);
+  }
+  if (answer.status === 204) return null;
+  let value = {};
+  try {
+    value = await answer.json();
+  } catch {
+    throw new Problem({ detail: `the answer cannot be read (status ${answer.status})` }, answer.status);
+  }
+  if (answer.ok) return value;
+  const problem = new Problem(value, answer.status);
+  if (problem.word === "not_signed_in") onSignedOut();
+  throw problem;
+}
+
+const page = (path, query) => send("GET", `${path}?${new URLSearchParams(query)}`);
+
+export const api = {
+  session: () => send("GET", "/session"),
+  signIn: (name, password) => send("POST", "/session", { name, password }),
+  signOut: () => send("DELETE", "/session"),
+  account: () => send("GET", "/account"),
+  logIn: (token) => send("POST", "/account/login", { refresh_token: token }),
+  beginLogin: () => send("POST", "/account/browser-logins"),
+  finishLogin: (id, callback) => send("POST", `/account/browser-logins/${id}`, { callback }),
+  logOut: () => send("DELETE", "/account"),
+  environment: () => send("GET", "/environment"),
+  patchEnvironment: (patch) => send("PATCH", "/environment", patch),
+  types: () => send("GET", "/types"),
+  create: (spec, key) => send("POST", "/tasks", spec, { "Idempotency-Key": key }),
+  task: (tid) => send("GET", `/tasks/${tid}`),
+  start: (tid) => send("POST", `/tasks/${tid}/start`),
+  stop: (tid) => send("POST", `/tasks/${tid}/stop`),
+  remove: (tid, files) => send("DELETE", `/tasks/${tid}?files=${files}`),
+  items: (tid, after) => page(`/tasks/${tid}/items`, { state: "failed", after, limit: 100 }),
+  records: (tid, after) => page(`/tasks/${tid}/records`, { after, limit: 50 }),
+  files: (tid, after) => page(`/tasks/${tid}/files`, { after, limit: 60 }),
+  fileURL: (tid, seq) => `${base}/tasks/${tid}/files/${seq}`,
+  thumbnailURL: (tid, seq) => `${base}/tasks/${tid}/files/${seq}/thumbnail`,
+  downloadURL: (tid, format) => `${base}/tasks/${tid}/records?format=${format}`,
+  eventsURL: () => `${base}/events`,
+};
