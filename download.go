@@ -27,8 +27,8 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		return File{}, fmt.Errorf("download %s: task type %s saves no files: %w", download.Name, run.kind.Name, ErrState)
 	}
 	for _, earlier := range s.files {
-		if earlier.Name == download.Name {
-			return File{}, Permanent(ReasonName, fmt.Errorf("download %s: the item has a file of that name already", download.Name))
+		if earlier.Name == download.Name || earlier.Name == download.Otherwise {
+			return File{}, Permanent(ReasonName, fmt.Errorf("download %s: the item has a file of that name already", earlier.Name))
 		}
 	}
 	staged, err := run.client.fetcher.Fetch(ctx, fetch.Request{
@@ -37,6 +37,8 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		Admit:        run.client.admit,
 		Folder:       run.folder,
 		Name:         download.Name,
+		Otherwise:    download.Otherwise,
+		Since:        run.task.CreatedAt.Add(-clockSkew),
 		Kind:         download.kind(),
 		FixExtension: true,
 		Timeout:      run.timeout(),
@@ -51,6 +53,10 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 	return fileOf(staged), nil
 }
 
+// clockSkew is how far the clock of a file system may be behind that of the
+// store, or how coarse it may be.
+const clockSkew = 2 * time.Second
+
 func (d Download) kind() fetch.Kind {
 	switch {
 	case d.Any:
@@ -62,7 +68,7 @@ func (d Download) kind() fetch.Kind {
 }
 
 func fileOf(staged *fetch.Staged) File {
-	file := File{Name: staged.Name, Bytes: staged.Size, Existing: staged.Existing}
+	file := File{Name: staged.Name, Bytes: staged.Size, Existing: existing(staged)}
 	if staged.SHA256 != nil {
 		file.Checksum, file.ChecksumKind = hex.EncodeToString(staged.SHA256), "sha256"
 	} else {
@@ -70,6 +76,10 @@ func fileOf(staged *fetch.Staged) File {
 	}
 	return file
 }
+
+// existing says whether a file was there before the task. One that the task
+// wrote before its process died, and then found, was not.
+func existing(staged *fetch.Staged) bool { return staged.Existing && !staged.Own }
 
 // longPause is the pause from which on a host that asks for one gets it from
 // every transfer; a shorter one concerns the transfer that was refused.
@@ -191,7 +201,7 @@ func (r *round) discard(done *itemRun) {
 func (i *itemRun) bytes() int64 {
 	var sum int64
 	for _, file := range i.files {
-		if !file.Existing {
+		if !existing(file) {
 			sum += file.Size
 		}
 	}

@@ -57,6 +57,14 @@ type Download struct {
 	// Name is the path below the save path, with slashes. Each part must pass
 	// CheckName; use CleanName for text that comes from outside.
 	Name string
+	// Otherwise is for a Name that does not identify the content, such as the
+	// last part of an address: it is a name that does. When set, a whole file
+	// that stands under Name and is older than the task is neither taken for
+	// this one by its length nor replaced. The bytes are fetched and compared:
+	// the same bytes adopt the existing file, other bytes go to Otherwise. When
+	// a file of other bytes stands there too, the error is permanent, with
+	// ReasonName, and both stay.
+	Otherwise string
 	// Any accepts content of every kind. Otherwise the file must be a whole
 	// JPEG, PNG, GIF, WebP or ZIP, and its extension follows what it is.
 	Any bool
@@ -77,7 +85,8 @@ type File struct {
 	// "crc32c" or "sha256".
 	Checksum     string `json:"checksum"`
 	ChecksumKind string `json:"checksum_kind"`
-	// Existing says that the file was there already and was not fetched.
+	// Existing says that the file was there before the task, which saved
+	// nothing under its name.
 	Existing bool `json:"existing,omitempty"`
 }
 

@@ -67,7 +67,8 @@ type linkItem struct {
 // A file is named by the last part of its address. When an earlier line took
 // that name for another address, a hash of the address is added. So names
 // depend on the order of the list alone: a list that grows must grow at its
-// end.
+// end. The hash is added too when an older file of the name, of another list
+// perhaps, turns out to be another one.
 func firstLinks(ctx context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error] {
 	return func(yield func(pixivoc.Item, error) bool) {
 		fail := func(err error) { yield(pixivoc.Item{}, err) }
@@ -144,10 +145,25 @@ func parseLink(text string) (*url.URL, error) {
 // query and is different for each address.
 func linkOf(address *url.URL, names takenNames) pixivoc.Item {
 	text := address.String()
-	sum := sha256.Sum256([]byte(text))
 	base := lastPart(address)
-	name := names.take(base, hex.EncodeToString(sum[:8]))
-	return pixivoc.NewItem(base+" "+hex.EncodeToString(sum[:16]), linkItem{URL: text, Name: name})
+	name := names.take(base, hashOf(text, 8))
+	return pixivoc.NewItem(base+" "+hashOf(text, 16), linkItem{URL: text, Name: name})
+}
+
+// hashOf returns so many bytes of the hash of an address in hexadecimal.
+func hashOf(address string, bytes int) string {
+	sum := sha256.Sum256([]byte(address))
+	return hex.EncodeToString(sum[:bytes])
+}
+
+// otherwise is the name that no other address has, or "" where that is the
+// name of the item already.
+func (l linkItem) otherwise() string {
+	hash := hashOf(l.URL, 8)
+	if strings.Contains(l.Name, "-"+hash) {
+		return ""
+	}
+	return withSuffix(l.Name, hash)
 }
 
 // lastPart makes a legal file name of the last part of the path.
@@ -175,11 +191,15 @@ func (t takenNames) take(name, suffix string) string {
 	if t.add(name) {
 		return name
 	}
-	extension := path.Ext(name)
-	stem := strings.TrimSuffix(name, extension)
-	name = pixivoc.CleanName(stem + "-" + suffix + extension)
+	name = withSuffix(name, suffix)
 	t.add(name)
 	return name
+}
+
+// withSuffix puts a suffix before the extension.
+func withSuffix(name, suffix string) string {
+	extension := path.Ext(name)
+	return pixivoc.CleanName(strings.TrimSuffix(name, extension) + "-" + suffix + extension)
 }
 
 // add reports whether no name was added before that a file system or the kernel
@@ -216,10 +236,11 @@ func downloadLink(ctx context.Context, rt pixivoc.Runtime, item linkItem) (out p
 		request.Header.Set("Referer", *options.Referer)
 	}
 	file, err := rt.Download(ctx, pixivoc.Download{
-		Request: request,
-		Name:    item.Name,
-		Any:     !isPictureExtension(path.Ext(item.Name)),
-		Refuse:  refusePlaceholder,
+		Request:   request,
+		Name:      item.Name,
+		Otherwise: item.otherwise(),
+		Any:       !isPictureExtension(path.Ext(item.Name)),
+		Refuse:    refusePlaceholder,
 	})
 	if isGone(err) {
 		return out, pixivoc.Permanent(pixivoc.ReasonDeleted, err)

@@ -47,6 +47,9 @@ type FileRecord struct {
 	// Checksum is in hexadecimal; ChecksumKind is "crc32c" or "sha256".
 	Checksum     string `json:"checksum"`
 	ChecksumKind string `json:"checksum_kind"`
+	// Existing says that the file was there before the task, which saved
+	// nothing under its name.
+	Existing bool `json:"existing,omitempty"`
 	// Width and Height are in pixels; Pixiv tells them of page 0 only.
 	Width  int `json:"width,omitempty"`
 	Height int `json:"height,omitempty"`
@@ -106,5 +109,6 @@ func fileRecord(file pixivoc.File, url string) FileRecord {
 		Bytes:        file.Bytes,
 		Checksum:     file.Checksum,
 		ChecksumKind: file.ChecksumKind,
+		Existing:     file.Existing,
 	}
 }
