@@ -389,11 +389,20 @@ func (c *client) Shutdown(ctx context.Context) error {
 	if err := c.queue.close(ctx); err != nil {
 		return fmt.Errorf("shutdown: %w", err)
 	}
-	c.flights.wait()
-	c.shutdown.Do(func() {
+	landed := make(chan struct{})
+	go func() { // ends with the last request, which Shutdown may have to leave behind
+		defer close(landed)
+		c.flights.wait()
 		if c.tokens != nil {
 			c.tokens.Close()
 		}
+	}()
+	select {
+	case <-landed:
+	case <-ctx.Done():
+		return fmt.Errorf("shutdown: requests are still under way: %w", ctx.Err())
+	}
+	c.shutdown.Do(func() {
 		c.events.close()
 		if c.road != nil {
 			c.road.CloseIdleConnections()

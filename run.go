@@ -115,6 +115,7 @@ func (r *taskRun) run(ctx context.Context) (err error) {
 		}
 		defer func() { _ = r.folder.Close() }()
 	}
+	r.show(StateDownloading, "") // also while the first thing it does is to wait
 	for ctx.Err() == nil {
 		over, err := r.step(ctx)
 		if errors.Is(err, ErrDiskFull) && ctx.Err() == nil {

@@ -1,0 +1,6 @@
+//go:build race
+
+package pixivoc_test
+
+// underRace says that the race detector slows everything down.
+const underRace = true
