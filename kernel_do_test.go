@@ -3,6 +3,8 @@ package pixivoc_test
 import (
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +52,52 @@ func TestN15_SecretsStayWithTheirHost(t *testing.T) {
 				_ = response.Body.Close()
 				if hop != len(hops) {
 					t.Errorf("%d redirects, want %d", hop, len(hops))
+				}
+			})
+		})
+	}
+}
+
+// U12, G14: not even a request that waits for its turn already starts after the
+// answer that asks for a pause. The road does not say which request it answers,
+// as a road of an embedder may do.
+func TestU12_NobodyStartsBehindTheLimit(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusForbidden, http.StatusTooManyRequests} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var starts []time.Time
+				site := testSite(new(atomic.Int32))
+				judge := site.Judge
+				site.Judge = func(response *http.Response, body []byte) error {
+					elapse(time.Millisecond) // it takes its time to find out
+					return judge(response, body)
+				}
+				client := newClient(t, pixivoc.Config{Site: site, Env: noPause(), HTTP: road(func(request *http.Request) (*http.Response, error) {
+					starts = append(starts, time.Now())
+					response := answer(request, http.StatusOK, "ok")
+					if len(starts) == 2 {
+						response = answer(request, status, "limit 90s")
+					}
+					response.Request = nil
+					return response, nil
+				})})
+				login(t, client)
+				var callers sync.WaitGroup
+				for range 5 {
+					callers.Go(func() {
+						response, err := client.Do(getRequest(t, "https://api.example.org/x"))
+						if err != nil {
+							t.Errorf("Do: %v", err)
+							return
+						}
+						_ = response.Body.Close()
+					})
+				}
+				callers.Wait()
+				if len(starts) != 6 || starts[2].Sub(starts[1]) < 90*time.Second {
+					t.Errorf("%d requests, the third %s after the limit", len(starts), starts[2].Sub(starts[1]))
 				}
 			})
 		})

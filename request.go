@@ -122,6 +122,7 @@ func (c *client) do(request *http.Request, timeout time.Duration) (*http.Respons
 		_ = response.Body.Close()
 		limit, limited := errors.AsType[*RateLimitError](err)
 		switch {
+		case limited && response.StatusCode >= 400: // pacedRoad has let everybody wait
 		case limited:
 			c.limit(limit)
 		case errors.Is(err, ErrTokenExpired) && !refreshed && token.Access != "":
@@ -275,6 +276,11 @@ func (p pacedRoad) RoundTrip(request *http.Request) (*http.Response, error) {
 	request = request.WithContext(httptrace.WithClientTrace(request.Context(), trace))
 	response, err := p.client.exchange(request, p.timeout)
 	report(err == nil || !unreachable(err))
+	if err == nil && response.StatusCode >= 400 { // the next one must not start before a limit is known
+		if limit, limited := errors.AsType[*RateLimitError](p.client.judge(response)); limited {
+			p.client.limit(limit)
+		}
+	}
 	return response, err
 }
 
@@ -292,6 +298,7 @@ func (c *client) exchange(request *http.Request, timeout time.Duration) (*http.R
 		return nil, Permanent(ReasonContent, fmt.Errorf("%s %s: answer is larger than %d bytes", request.Method, shownURL(request.URL), maxAnswer))
 	}
 	whole := *response
+	whole.Request = request // which not every road sets
 	whole.Body = io.NopCloser(bytes.NewReader(body))
 	return &whole, nil
 }
