@@ -86,6 +86,9 @@ func (r *router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 // the answer is whole.
 func (r *router) survive(broken any, door *httpDoor, answer *answer) (whole bool) {
 	if broken == nil {
+		if answer.status == 0 {
+			answer.status = http.StatusOK // what net/http makes of silence
+		}
 		return true
 	}
 	if err, ok := broken.(error); ok && errors.Is(err, http.ErrAbortHandler) {
