@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pixivoc/pixivoc/server/restapi"
@@ -21,6 +22,7 @@ const documentName = "openapi.json"
 // contract is the OpenAPI document, ready to hold requests and answers to it.
 type contract struct {
 	document map[string]any
+	mu       sync.Mutex // a Compiler is for one goroutine at a time
 	compiler *jsonschema.Compiler
 }
 
@@ -118,7 +120,9 @@ func (c *contract) check(t *testing.T, request *http.Request, sent []byte, answe
 
 func (c *contract) validate(t *testing.T, place string, text []byte) {
 	t.Helper()
+	c.mu.Lock()
 	schema, err := c.compiler.Compile(documentName + place)
+	c.mu.Unlock()
 	require.NoError(t, err)
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	require.NoError(t, err, "%s", text)
