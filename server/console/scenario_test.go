@@ -142,7 +142,11 @@ func TestBrowser_WatchesATaskAtWork(t *testing.T) {
 	b.until(row("Morning light") + `?.querySelector("progress").value > 30`)
 	b.shoot("tasks-running")
 
+	b.createByHand(s)
 	b.looks(path)
+
+	// All downloads are held by now; the speed must not stand still as well.
+	b.until(row("Morning light") + `.querySelector("td.speed").textContent === "–"`)
 
 	// Stop and start with the keyboard alone.
 	b.do(row("Morning light") + `.querySelector("[data-action=stop]").focus()`)
@@ -162,6 +166,28 @@ func TestBrowser_WatchesATaskAtWork(t *testing.T) {
 	b.seen("#sign-in")
 	assert.False(t, value[bool](b, `document.body.textContent.includes("Morning light")`))
 	b.clean()
+}
+
+// createByHand fills in the whole form, wrongly first.
+func (b *browser) createByHand(s *site) {
+	b.t.Helper()
+	b.click("summary")
+	b.run(chromedp.SetValue(chromedp.CSS("select[name=type]"), pixiv.WorkDetails))
+	b.enter("textarea[name=keyword]", "not a work")
+	b.enter("input[name=name]", "By hand")
+	b.click("#start-now") // not yet
+	b.shoot("tasks-form")
+	b.click("#create")
+	b.until(`document.querySelector("textarea[name=keyword]").getAttribute("aria-invalid") === "true"`)
+	b.enter("textarea[name=keyword]", "100000001")
+	b.click("#create")
+	b.until(row("By hand") + `?.querySelector(".badge").textContent === "Not started"`)
+	var types []string
+	for info, err := range s.client.Tasks(b.t.Context()) {
+		require.NoError(b.t, err)
+		types = append(types, info.TypeName)
+	}
+	assert.Contains(b.t, types, pixiv.WorkDetails)
 }
 
 // looks goes through colours, languages and the phone.

@@ -205,7 +205,7 @@ func cell(raw json.RawMessage) string {
 
 // guardCell keeps a spreadsheet from taking text for a formula.
 func guardCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
 		return "'" + text
 	}
 	return text

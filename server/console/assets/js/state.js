@@ -5,6 +5,7 @@ import { api } from "./api.js";
 
 const kinds = ["snapshot", "task_created", "task_changed", "task_over", "task_deleted", "item_failed", "item_done", "env_changed", "token_changed", "rate_limited"];
 const samplesKept = 600;
+const silence = 6000; // milliseconds
 
 export const state = {
   session: null,
@@ -20,6 +21,7 @@ const told = new Map(); // of each task: when its last event came
 const listeners = new Set();
 let source = null;
 let retry = 0;
+let clock = 0;
 let pending = null;
 
 // watch calls back after changes, at most once a frame, with the changed tasks
@@ -45,12 +47,28 @@ function tell() {
   for (const listener of [...listeners]) listener(all ? null : tids);
 }
 
+// pace is the speed of a task. One of which nothing was heard for a while is
+// at a standstill, whatever its last event said.
+export function pace(info) {
+  const silent = performance.now() - (told.get(info.tid) ?? 0) > silence;
+  return info.running && !silent ? info.speed : 0;
+}
+
+// tick follows tasks that run and of which nothing is heard.
+function tick() {
+  for (const info of state.tasks.values()) {
+    if (!info.running || pace(info) === info.speed) continue;
+    sample(info);
+    changed(info.tid);
+  }
+}
+
 function sample(info) {
   let history = histories.get(info.tid);
   if (!history) histories.set(info.tid, (history = []));
   const last = history.at(-1);
   const now = Date.now();
-  const value = { at: now, speed: info.running ? info.speed : 0, now: info.now, stage: info.stage_name };
+  const value = { at: now, speed: pace(info), now: info.now, stage: info.stage_name };
   if (last && now - last.at < 500) history[history.length - 1] = { ...value, at: last.at };
   else if (info.running || (last && last.speed > 0)) history.push(value);
   if (history.length > samplesKept) history.splice(0, history.length - samplesKept);
@@ -122,6 +140,7 @@ function take(event) {
 // where it was; when it gives up, so that a session may be over, we ask.
 export function connect() {
   disconnect();
+  clock = setInterval(tick, 1000);
   source = new EventSource(api.eventsURL());
   for (const kind of kinds) source.addEventListener(kind, (message) => take(JSON.parse(message.data)));
   source.onopen = () => {
@@ -146,6 +165,7 @@ async function reconnect() {
 
 export function disconnect() {
   clearTimeout(retry);
+  clearInterval(clock);
   source?.close();
   source = null;
   state.linked = false;

@@ -3,7 +3,7 @@
 import { el, icon, fill, say } from "./dom.js";
 import { t, bytes, speed, duration, moment, number } from "./words.js";
 import { api } from "./api.js";
-import { state, watch, history, remaining, put } from "./state.js";
+import { state, watch, history, remaining, pace, put } from "./state.js";
 import { newBadge, newProgress, newActions, word, isActive } from "./parts.js";
 import { showPicture, fault } from "./dialog.js";
 import { newPlot } from "./chart.js";
@@ -28,7 +28,7 @@ function newList(load, add, emptyText) {
   const more = el("button", { onclick: () => next() }, t("more"));
   const none = el("p", { class: "muted" }, emptyText);
   const foot = el("div", { class: "row" }, none, more);
-  none.hidden = more.hidden = true;
+  none.hidden = more.hidden = foot.hidden = true;
   async function next() {
     if (busy) return;
     busy = true;
@@ -39,6 +39,7 @@ function newList(load, add, emptyText) {
       after = page.next_after ?? last ?? after;
       more.hidden = page.next_after === undefined;
       none.hidden = count > 0;
+      foot.hidden = none.hidden && more.hidden;
     } catch (error) {
       fault(error);
     } finally {
@@ -181,7 +182,7 @@ export async function taskPage(main, tid) {
     error.className = info.state === "Error" ? "note bad" : "note";
     say(error, info.error ?? "");
     facts.show({
-      bytes: bytes(info.bytes), speed: info.running ? speed(info.speed) : "–",
+      bytes: bytes(info.bytes), speed: speed(pace(info)),
       eta: info.running ? duration(remaining(info)) : "–", failed: number(info.failed), created: moment(info.created_at),
       finished: moment(info.finished_at), keyword: info.keyword || "–", place: info.save_path || "–",
     });

@@ -3,7 +3,7 @@
 import { el, icon, fill, field, refuse, say } from "./dom.js";
 import { t, speed, duration } from "./words.js";
 import { api } from "./api.js";
-import { state, watch, remaining, put } from "./state.js";
+import { state, watch, remaining, pace, put } from "./state.js";
 import { newBadge, newProgress, newActions, word, isActive } from "./parts.js";
 import { fault, notify } from "./dialog.js";
 
@@ -75,20 +75,20 @@ function newRow(info) {
   const actions = newActions();
   const link = el("a", { class: "task-name", href: `#/task/${info.tid}` });
   const kind = el("div", { class: "small muted" });
-  const pace = el("span", { class: "number" });
+  const rate = el("span", { class: "number" });
   const rest = el("span", { class: "number" });
   const element = el("tr", { role: "row", "data-tid": info.tid },
     el("td", { role: "cell", class: "name" }, link, kind),
     el("td", { role: "cell", class: "state" }, badge.element),
     el("td", { role: "cell", class: "progress" }, progress.element),
-    el("td", { role: "cell", class: "speed" }, pace),
+    el("td", { role: "cell", class: "speed" }, rate),
     el("td", { role: "cell", class: "eta" }, rest),
     el("td", { role: "cell", class: "actions" }, actions.element));
   const show = (latest) => {
     say(link, latest.task_name);
     say(kind, [word("type", latest.type_name), latest.group].filter(Boolean).join(" · "));
     for (const part of [badge, progress, actions]) part.show(latest);
-    say(pace, latest.running ? speed(latest.speed) : "–");
+    say(rate, speed(pace(latest)));
     say(rest, latest.running ? duration(remaining(latest)) : "–");
     const error = isActive(latest) || latest.state === "Error" ? latest.error ?? "" : "";
     badge.element.title = error;
