@@ -3,10 +3,8 @@ package pixivoc
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"path"
 	"strings"
@@ -18,7 +16,7 @@ import (
 
 // RecordFile is the kind of a record whose data begins as a File does: it has
 // the path of a file below the save path. Task.Delete removes such files when
-// it is told to.
+// it is told to, except for those that were there before; see File.Existing.
 const RecordFile = "file"
 
 func (s *stageRuntime) Download(ctx context.Context, download Download) (File, error) {
@@ -38,7 +36,7 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		Folder:       run.folder,
 		Name:         download.Name,
 		Otherwise:    download.Otherwise,
-		Since:        run.task.CreatedAt.Add(-clockSkew),
+		Since:        run.task.CreatedAt,
 		Kind:         download.kind(),
 		FixExtension: true,
 		Timeout:      run.timeout(),
@@ -52,10 +50,6 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 	s.files = append(s.files, staged)
 	return fileOf(staged), nil
 }
-
-// clockSkew is how far the clock of a file system may be behind that of the
-// store, or how coarse it may be.
-const clockSkew = 2 * time.Second
 
 func (d Download) kind() fetch.Kind {
 	switch {
@@ -206,48 +200,4 @@ func (i *itemRun) bytes() int64 {
 		}
 	}
 	return sum
-}
-
-// removeFiles removes the files that a task recorded, and the folders that
-// this leaves empty.
-func (c *client) removeFiles(ctx context.Context, stored StoredTask) error {
-	if stored.SavePath == "" {
-		return nil
-	}
-	folder, err := fsafe.Open(stored.SavePath)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return savePathError(stored.SavePath, err)
-	}
-	defer func() { _ = folder.Close() }()
-	for record, err := range (task{c, stored.TID}).Records(ctx, RecordQuery{Kind: RecordFile}) {
-		if err != nil {
-			return err
-		}
-		var file File
-		if err := json.Unmarshal(record.Data, &file); err != nil {
-			return fmt.Errorf("record %d: %w", record.Seq, err)
-		}
-		if err := removeFile(folder, file.Name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func removeFile(folder *fsafe.Root, name string) error {
-	if err := fsafe.CheckPath(name); err != nil {
-		return err
-	}
-	if err := folder.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove file: %w", err)
-	}
-	for parent := path.Dir(name); parent != "."; parent = path.Dir(parent) {
-		if folder.Remove(parent) != nil {
-			break // not empty
-		}
-	}
-	return nil
 }

@@ -218,7 +218,19 @@ func (t takenNames) add(name string) bool {
 	return !taken
 }
 
-// downloadLink is DownloadLink. What is named like a picture must be a whole
+// linkStage is DownloadLink.
+type linkStage struct{ pixivoc.Stage }
+
+// FileNames implements pixivoc.FileNamer.
+func (linkStage) FileNames(_ pixivoc.TaskInfo, item pixivoc.Item) []string {
+	var link linkItem
+	if json.Unmarshal(item.Payload, &link) != nil || link.Name == "" {
+		return nil
+	}
+	return []string{link.Name}
+}
+
+// downloadLink does an item of DownloadLink. What is named like a picture must be a whole
 // one; other files may be of any kind.
 func downloadLink(ctx context.Context, rt pixivoc.Runtime, item linkItem) (out pixivoc.Output, err error) {
 	options, err := readLinksOptions(rt.Options())

@@ -20,6 +20,9 @@ import (
 // originals are broken there for good (gallery-dl issue 6762).
 const fallbackAfter = 2
 
+// previewSuffix is how the names of the largest previews end.
+const previewSuffix = "_master1200.jpg"
+
 // picture is what DownloadPicture needs: a page of a work, a ugoira, or the
 // reason why there is neither.
 type picture struct {
@@ -68,6 +71,25 @@ func (pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.It
 	record.WorkID, record.Page = p.Work, p.Page
 	out.Record(RecordFile, record.Path, record)
 	return out, nil
+}
+
+// FileNames implements pixivoc.FileNamer.
+func (pictureStage) FileNames(task pixivoc.TaskInfo, item pixivoc.Item) []string {
+	var p picture
+	if json.Unmarshal(item.Payload, &p) != nil {
+		return nil
+	}
+	var names []string
+	if p.Ugoira {
+		for _, suffix := range []string{largeArchive, smallArchive, onlyArchive} {
+			names = append(names, task.TaskName+"/"+p.Work.String()+suffix)
+		}
+		return names
+	}
+	for _, extension := range pictureExtensions() { // a replaced picture may have another
+		names = append(names, task.TaskName+"/"+p.key()+extension)
+	}
+	return append(names, task.TaskName+"/"+p.key()+previewSuffix)
 }
 
 // pictureRun is one run of DownloadPicture.
@@ -145,7 +167,7 @@ func (r pictureRun) preview(ctx context.Context, cause error) (FileRecord, error
 	if !ok {
 		return FileRecord{}, cause
 	}
-	file, err := r.save(ctx, address, r.picture.key()+"_master1200.jpg")
+	file, err := r.save(ctx, address, r.picture.key()+previewSuffix)
 	if err != nil {
 		return FileRecord{}, fmt.Errorf("%w; its preview: %w", cause, err)
 	}
@@ -163,7 +185,7 @@ func previewOf(original string) (string, bool) {
 	if !ok || strings.ContainsAny(rest, "?#") {
 		return "", false
 	}
-	return to + strings.TrimSuffix(rest, path.Ext(rest)) + "_master1200.jpg", true
+	return to + strings.TrimSuffix(rest, path.Ext(rest)) + previewSuffix, true
 }
 
 // save downloads into the folder named like the task.
@@ -215,12 +237,10 @@ func forbidden(err error) error {
 
 // isPictureExtension knows the extensions of what pixivoc checks as a picture.
 func isPictureExtension(extension string) bool {
-	switch strings.ToLower(extension) {
-	case ".jpg", ".png", ".gif", ".jpeg", ".webp":
-		return true
-	}
-	return false
+	return slices.Contains(pictureExtensions(), strings.ToLower(extension))
 }
+
+func pictureExtensions() []string { return []string{".jpg", ".png", ".gif", ".jpeg", ".webp"} }
 
 // pictureExtension returns the extension of an address, ".jpg" when it has none
 // that a picture can have. The kernel mends one that does not fit the content.

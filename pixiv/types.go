@@ -100,7 +100,7 @@ func Types() []pixivoc.TaskType {
 			Name:   Links,
 			Title:  "Download a list of addresses",
 			Files:  true,
-			Stages: []pixivoc.StageSpec{{Stage: pixivoc.NewStage(StageDownloadLink, downloadLink)}},
+			Stages: []pixivoc.StageSpec{{Stage: linkStage{pixivoc.NewStage(StageDownloadLink, downloadLink)}}},
 			First:  firstLinks,
 		},
 	}

@@ -11,6 +11,8 @@ const (
 	// (gallery-dl issue 6056).
 	smallArchive = "_ugoira600x600.zip"
 	largeArchive = "_ugoira1920x1080.zip"
+	// onlyArchive is for an archive whose address says nothing of its size.
+	onlyArchive = "_ugoira.zip"
 
 	maxFrames  = 1000
 	maxDelayMS = 60_000
@@ -32,7 +34,7 @@ func (r pictureRun) ugoira(ctx context.Context) (FileRecord, error) {
 	}
 	stem, known := strings.CutSuffix(small, smallArchive)
 	if !known {
-		return r.archive(ctx, small, "_ugoira.zip", frames)
+		return r.archive(ctx, small, onlyArchive, frames)
 	}
 	record, err := r.archive(ctx, stem+largeArchive, largeArchive, frames)
 	if isGone(err) {

@@ -160,8 +160,9 @@ func (a *app) tasksRemoveCommand() *cobra.Command {
 		Aliases: []string{"remove"},
 		Short:   "Remove tasks; the files stay unless --files is given",
 		Long: `Remove tasks with what is known of them. The files they saved stay, unless
---files is given. A work that is fetched again later is not downloaded again
-where its files are whole.`,
+--files is given; then begun files go too, and files that were there before
+stay. A work that is fetched again later is not downloaded again where its
+files are whole.`,
 		Example: "  pixivoc tasks rm 1767225600\n  pixivoc tasks rm --over\n  pixivoc tasks rm 1767225600 --files",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), true, func(s *session) error {
@@ -182,7 +183,7 @@ where its files are whole.`,
 		},
 	}
 	cmd.Flags().BoolVar(&over, "over", false, "all tasks that are over")
-	cmd.Flags().BoolVar(&files, "files", false, "remove the files they saved too")
+	cmd.Flags().BoolVar(&files, "files", false, "remove the files that they saved and began too")
 	cmd.Args = needArgsOr(&over, "the TID of a task, or --over")
 	return cmd
 }

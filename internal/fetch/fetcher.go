@@ -102,6 +102,23 @@ func (f *Fetcher) Fetch(ctx context.Context, request Request) (*Staged, error) {
 	return staged, nil
 }
 
+// RemovePart removes what an earlier Fetch of that Name in that Folder left
+// unfinished; nothing else of the request is looked at but FixExtension. It
+// leaves alone what a Fetch of this Fetcher has under way. A part that is not
+// there is no error.
+func (f *Fetcher) RemovePart(request Request) error {
+	if err := checkName(request.Name); err != nil {
+		return err
+	}
+	release, _ := f.locks.try(request.lockKey())
+	if release == nil {
+		return nil
+	}
+	defer release()
+	left := part{folder: request.Folder, name: request.Name}
+	return onDisk(left.removeLeftovers())
+}
+
 // locks keeps two transfers off one file.
 type locks struct {
 	mu   sync.Mutex
@@ -111,29 +128,36 @@ type locks struct {
 // acquire waits for the lock and returns what gives it back.
 func (l *locks) acquire(ctx context.Context, key string) (release func(), err error) {
 	for {
-		l.mu.Lock()
-		held, busy := l.held[key]
-		if !busy {
-			mine := make(chan struct{})
-			if l.held == nil {
-				l.held = map[string]chan struct{}{}
-			}
-			l.held[key] = mine
-			l.mu.Unlock()
-			return func() {
-				l.mu.Lock()
-				delete(l.held, key)
-				l.mu.Unlock()
-				close(mine)
-			}, nil
+		release, held := l.try(key)
+		if release != nil {
+			return release, nil
 		}
-		l.mu.Unlock()
 		select {
 		case <-held:
 		case <-ctx.Done():
 			return nil, contextError(ctx)
 		}
 	}
+}
+
+// try takes the lock, or returns what is closed when it is free again.
+func (l *locks) try(key string) (release func(), held <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if other, busy := l.held[key]; busy {
+		return nil, other
+	}
+	mine := make(chan struct{})
+	if l.held == nil {
+		l.held = map[string]chan struct{}{}
+	}
+	l.held[key] = mine
+	return func() {
+		l.mu.Lock()
+		delete(l.held, key)
+		l.mu.Unlock()
+		close(mine)
+	}, nil
 }
 
 // lockKey is one for all names that may mean one file: case and normal form

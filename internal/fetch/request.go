@@ -74,7 +74,8 @@ type Request struct {
 	Otherwise string
 	// Since is when the job began that the request belongs to. A file that was
 	// written later than that, but before the Fetcher was made, is the job's
-	// own: its process died before it took note of the file. Zero: none is.
+	// own: its process died before it took note of the file. Where the clock of
+	// the file system is behind, bytes are fetched once more. Zero: none is.
 	Since time.Time
 
 	// Timeout is how long the other side may be silent while connecting, before
