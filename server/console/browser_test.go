@@ -58,6 +58,7 @@ type site struct {
 	t      *testing.T
 	pixiv  *pixivtest.Server
 	client pixivoc.Client
+	book   *credential.Book
 	server *httptest.Server
 }
 
@@ -74,6 +75,7 @@ func newSite(t *testing.T) *site {
 	book, err := credential.Open(t.Context(), store, credential.Options{Memory: 64, Passes: 1})
 	require.NoError(t, err)
 	require.NoError(t, book.Set(t.Context(), "admin", password, credential.ScopeAdmin))
+	s.book = book
 	folder := t.TempDir()
 	api, err := restapi.New(s.client, restapi.Config{
 		Accounts: book, Settings: store, Resolve: resolve, ParseRefreshToken: pixiv.ParseRefreshToken,

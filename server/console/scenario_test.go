@@ -9,6 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/credential"
 	"github.com/pixivoc/pixivoc/pixiv"
 	"github.com/pixivoc/pixivoc/pixivtest"
 	"github.com/stretchr/testify/assert"
@@ -161,7 +162,16 @@ func TestBrowser_WatchesATaskAtWork(t *testing.T) {
 	b.press(kb.Enter)
 	b.until(row("Morning light") + `.querySelector(".badge").textContent === "Finished"`)
 
-	// A session that is ended elsewhere comes back to the form.
+	// A session that is ended elsewhere, as by a new password, comes back to
+	// the form, and so does one that is ended here.
+	require.NoError(t, s.book.Set(t.Context(), "admin", "a new one", credential.ScopeAdmin))
+	b.goTo("#/settings")
+	b.seen("#sign-in")
+	assert.False(t, value[bool](b, `document.body.textContent.includes("testuser")`))
+	b.enter("input[name=password]", "a new one"+kb.Enter)
+	b.seen("#sign-out")
+	b.goTo("#/")
+	b.until(row("Morning light"))
 	b.click("#sign-out")
 	b.seen("#sign-in")
 	assert.False(t, value[bool](b, `document.body.textContent.includes("Morning light")`))

@@ -154,6 +154,22 @@ func TestIdempotencyKey_OutlivesTheProcess(t *testing.T) {
 	k.call("POST", "/tasks", body, "Idempotency-Key", "k").problem(410, "task_deleted")
 }
 
+// TestIdempotencyKey_CrashBeforeItIsRemembered forgets what was remembered, as
+// a crash between creating and remembering does.
+func TestIdempotencyKey_CrashBeforeItIsRemembered(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	body := map[string]any{"type": "Count", "name": "once", "keyword": "2"}
+	var first, second pixivoc.TaskInfo
+	k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&first)
+	require.NoError(t, k.store.SetSetting(t.Context(), "restapi/creations", nil))
+	again := k.newAPI()
+	t.Cleanup(func() { require.NoError(t, again.Close()) })
+	k.server.Config.Handler = again
+	k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&second)
+	assert.Equal(t, first.TID, second.TID)
+}
+
 func TestH10_OpenTasksAreBounded(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *restapi.Config) { c.MaxOpenTasks = 5 })
