@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -53,7 +55,7 @@ func (d *daemon) describe() readyFile {
 			scheme = "https://"
 		}
 		ready.HTTP = d.http.listener.Addr().String()
-		ready.URL = scheme + ready.HTTP
+		ready.URL = scheme + visitable(d.http.listener.Addr())
 		for _, door := range d.doors {
 			ready.Doors[door.name] = ready.URL + door.path
 		}
@@ -63,6 +65,14 @@ func (d *daemon) describe() readyFile {
 		ready.Doors["socket"] = ready.Socket
 	}
 	return ready
+}
+
+// visitable is an address as a browser on this machine can open it.
+func visitable(address net.Addr) string {
+	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+	}
+	return address.String()
 }
 
 // greeting is what a person sees.

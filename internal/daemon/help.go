@@ -44,7 +44,7 @@ func helpText() string {
 		fmt.Fprintf(&b, "\n%s:\n", group)
 		for _, row := range schema(s) {
 			if row.group == group {
-				writeFlag(&b, row.name, row.argument, row.text+defaultText(row))
+				writeFlag(&b, row.name, row.argument, row.text.english+defaultText(row))
 			}
 		}
 	}
@@ -91,8 +91,8 @@ func defaultText(row setting) string {
 }
 
 func standardText(row setting) string {
-	if row.standard != "" {
-		return row.standard
+	if row.standard.english != "" {
+		return row.standard.english
 	}
 	switch value := row.value.(type) {
 	case listValue:
@@ -132,8 +132,8 @@ func writeConfig(b *strings.Builder, s *Settings, row setting) {
 	switch {
 	case source != "":
 		fmt.Fprintf(b, "%s = %s # %s\n", row.name, row.value.toml(), source)
-	case row.standard != "" && row.name != "data" && row.name != "save-root":
-		fmt.Fprintf(b, "# %s: %s\n", row.name, row.standard)
+	case row.standard.english != "" && row.name != "data" && row.name != "save-root":
+		fmt.Fprintf(b, "# %s: %s\n", row.name, row.standard.english)
 	default:
 		fmt.Fprintf(b, "%s = %s\n", row.name, row.value.toml())
 	}

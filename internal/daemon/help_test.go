@@ -73,8 +73,8 @@ func TestWrongSettingEndsWithItsCode(t *testing.T) {
 func TestDocumentedTable(t *testing.T) {
 	t.Parallel()
 	for name, table := range map[string]string{
-		"../../docs/daemon.md":       markdown(func(row setting) string { return row.text }, "Setting", "Value", "Default", "What it does"),
-		"../../docs/daemon.zh-CN.md": markdown(func(row setting) string { return row.chinese }, "设置", "取值", "默认值", "作用"),
+		"../../docs/daemon.md":       markdown(func(w words) string { return w.english }, "Setting", "Value", "Default", "What it does"),
+		"../../docs/daemon.zh-CN.md": markdown(func(w words) string { return w.chinese }, "设置", "取值", "默认值", "作用"),
 	} {
 		const begin, end = "<!-- settings -->\n", "<!-- /settings -->\n"
 		raw, err := os.ReadFile(name)
@@ -93,20 +93,44 @@ func TestDocumentedTable(t *testing.T) {
 }
 
 // markdown writes the settings as a table.
-func markdown(text func(setting) string, heads ...string) string {
+func markdown(in func(words) string, heads ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| %s |\n|---|---|---|---|\n", strings.Join(heads, " | "))
 	cell := func(text string) string { return strings.ReplaceAll(text, "|", "\\|") }
 	for _, row := range schema(defaults(nil)) {
-		standard := standardText(row)
-		if row.standard == "" && standard != "" {
+		standard := in(row.standard)
+		if standard == "" {
+			standard = standardText(row)
+		}
+		if row.standard == (words{}) && standard != "" {
 			standard = "`" + standard + "`"
 		}
 		argument := ""
 		if row.argument != "" {
 			argument = "`" + row.argument + "`"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", row.name, cell(argument), cell(standard), cell(text(row)))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", row.name, cell(argument), cell(standard), cell(in(row.text)))
 	}
 	return b.String()
+}
+
+// TestPackagedFile reads the example of a file, also with all its comments
+// taken for settings.
+func TestPackagedFile(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../../packaging/pixivoc.toml")
+	require.NoError(t, err)
+	_, err = load(nil, nil)
+	require.NoError(t, err)
+	_, err = loadText(t, nil, nil, string(raw))
+	require.NoError(t, err)
+	var lines []string
+	for line := range strings.Lines(string(raw)) {
+		if setting := strings.TrimPrefix(line, "# "); strings.Contains(setting, " = ") {
+			lines = append(lines, setting)
+		}
+	}
+	assert.Greater(t, len(lines), 8)
+	s := defaults(nil)
+	require.NoError(t, s.readTOML("pixivoc.toml", []byte(strings.Join(lines, "")), schema(s)))
 }

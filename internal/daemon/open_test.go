@@ -80,7 +80,7 @@ func TestOpenSocketWantsACredential(t *testing.T) {
 	require.NoError(t, dialWith("admin:chosen"), "name and password")
 	require.Error(t, dialWith(""), "nothing")
 	require.Error(t, dialWith("admin:wrong"), "wrong password")
-	p.URL = "http://127.0.0.1:" + p.HTTP[strings.LastIndex(p.HTTP, ":")+1:]
+	assert.Equal(t, "http://localhost"+p.HTTP[strings.LastIndex(p.HTTP, ":"):], p.URL, "what a browser here can open")
 	status, _, _ := p.send(t, request{path: "/api/v1/tasks"})
 	assert.Equal(t, http.StatusUnauthorized, status)
 	token, status := login(t, p, "chosen")

@@ -83,12 +83,14 @@ type setting struct {
 	name     string
 	argument string // what the value is called in the help
 	group    group
-	text     string
-	chinese  string
+	text     words
 	value    value
 	// standard is the default in words, when it is not a value.
-	standard string
+	standard words
 }
+
+// words are a text in the languages of the documents.
+type words struct{ english, chinese string }
 
 // variable is the environment variable of a setting.
 func variable(name string) string {

@@ -119,8 +119,8 @@ func TestNamesOfTheSettings(t *testing.T) {
 	for _, row := range schema(defaults(nil)) {
 		assert.False(t, names[row.name], "%s twice", row.name)
 		names[row.name] = true
-		assert.NotEmpty(t, row.text, row.name)
-		assert.NotEmpty(t, row.chinese, row.name)
+		assert.NotEmpty(t, row.text.english, row.name)
+		assert.NotEmpty(t, row.text.chinese, row.name)
 		assert.Contains(t, groups(), row.group, row.name)
 		assert.LessOrEqual(t, len(row.name)+len(row.argument), 30, row.name)
 	}
