@@ -25,8 +25,9 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		return File{}, fmt.Errorf("download %s: task type %s saves no files: %w", download.Name, run.kind.Name, ErrState)
 	}
 	for _, earlier := range s.files {
-		if earlier.Name == download.Name || earlier.Name == download.Otherwise {
-			return File{}, Permanent(ReasonName, fmt.Errorf("download %s: the item has a file of that name already", earlier.Name))
+		if stem(earlier.Name) == stem(download.Name) || earlier.Name == download.Otherwise {
+			// The fetcher would let it wait for the other one, which waits for this item.
+			return File{}, Permanent(ReasonName, fmt.Errorf("download %s: the item has %s already, which may get the same name", download.Name, earlier.Name))
 		}
 	}
 	staged, err := run.client.fetcher.Fetch(ctx, fetch.Request{
@@ -50,6 +51,10 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 	s.files = append(s.files, staged)
 	return fileOf(staged), nil
 }
+
+// stem is one for all names that may come to be the same file: the extension
+// follows the content, and some file systems fold case.
+func stem(name string) string { return strings.ToLower(strings.TrimSuffix(name, path.Ext(name))) }
 
 func (d Download) kind() fetch.Kind {
 	switch {

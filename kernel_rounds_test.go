@@ -254,3 +254,56 @@ func TestRounds_ProgressResetsIdle(t *testing.T) {
 		}
 	})
 }
+
+// An item may fetch several files. Two that could become one, because the
+// extension follows the content or the file system folds case, are refused: the
+// second would wait for the first for ever.
+func TestDownload_SeveralFilesOfOneItem(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		files  []pixivoc.Download
+		reason string
+	}{
+		"a picture and its description": {[]pixivoc.Download{{Name: "1.gif"}, {Name: "1-description.json", Any: true}}, ""},
+		"names that differ at the end":  {[]pixivoc.Download{{Name: "1.gif"}, {Name: "1.json", Any: true}}, pixivoc.ReasonName},
+		"pages":                         {[]pixivoc.Download{{Name: "a/1.gif"}, {Name: "a/2.gif"}, {Name: "b/1.gif"}}, ""},
+		"two formats of a picture":      {[]pixivoc.Download{{Name: "1.jpg"}, {Name: "1.png"}}, pixivoc.ReasonName},
+		"two cases of a name":           {[]pixivoc.Download{{Name: "1.json", Any: true}, {Name: "1.JSON", Any: true}}, pixivoc.ReasonName},
+		"one name twice":                {[]pixivoc.Download{{Name: "1.gif"}, {Name: "1.gif"}}, pixivoc.ReasonName},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				several := stage("Several", func(ctx context.Context, rt pixivoc.Runtime, _ number) (pixivoc.Output, error) {
+					for _, file := range test.files {
+						file.Request = getRequest(t, "https://www.example.org/"+file.Name)
+						if _, err := rt.Download(ctx, file); err != nil {
+							return pixivoc.Output{}, err
+						}
+					}
+					return pixivoc.Output{}, nil
+				})
+				files := countTo(1, several)
+				files.Files = true
+				client := newClient(t, pixivoc.Config{Types: []pixivoc.TaskType{files}, NoSync: true, HTTP: road(func(request *http.Request) (*http.Response, error) {
+					return answer(request, http.StatusOK, "GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"), nil
+				})})
+				folder := t.TempDir()
+				task := createIn(t, client, folder)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				info, err := task.Wait(ctx)
+				if err != nil || info.State != pixivoc.StateOver || failures(t, task)["0"] != test.reason {
+					t.Fatalf("%+v (%v), failed %v", info, err, failures(t, task))
+				}
+				var want []string
+				for _, file := range test.files {
+					if test.reason == "" {
+						want = append(want, file.Name)
+					}
+				}
+				wantFiles(t, folder, want...)
+			})
+		})
+	}
+}

@@ -55,7 +55,8 @@ type Download struct {
 	// Request is the GET to send. The kernel adds Range and If-Range.
 	Request *http.Request
 	// Name is the path below the save path, with slashes. Each part must pass
-	// CheckName; use CleanName for text that comes from outside.
+	// CheckName; use CleanName for text that comes from outside. The names of
+	// one item must differ in more than case and extension.
 	Name string
 	// Otherwise is for a Name that does not identify the content, such as the
 	// last part of an address: it is a name that does. When set, a whole file
