@@ -163,7 +163,7 @@ func (s *Store) start(ctx context.Context) (err error) {
 
 // connectWriter opens the connection that writes and brings it into order.
 func (s *Store) connectWriter(ctx context.Context, schema []string) (*connection, error) {
-	conn, err := s.connect(ctx, s.path, busyTimeout, "temp_store(memory)", "cache_size(-8192)")
+	conn, err := s.connect(ctx, s.path, busyTimeout, secureDelete, "temp_store(memory)", "cache_size(-8192)")
 	if err != nil {
 		return nil, err
 	}

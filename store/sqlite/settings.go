@@ -26,7 +26,10 @@ func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
 }
 
 // SetSetting implements pixivoc.SettingStore. It is synced whatever the Options
-// say, and is one of the two writes that work while the disk is full.
+// say, and is one of the two writes that work while the disk is full. The value
+// that was there before is in no file any more, unless somebody else reads the
+// store at the time; then it is in the write-ahead log until the next SetSetting
+// or Close.
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
 	value = bytes.Clone(value)
 	err := s.submit(ctx, &operation{write: true, essential: true, flush: true, run: func(tx *transaction) (err error) {
@@ -40,5 +43,7 @@ func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error
 	if err != nil {
 		return fmt.Errorf("save setting %q: %w", name, err)
 	}
+	// The setting is saved, whatever becomes of the one before.
+	_ = s.inspect(context.WithoutCancel(ctx), (*writer).forget, nil)
 	return nil
 }
