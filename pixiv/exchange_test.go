@@ -28,11 +28,11 @@ const (
 )
 
 // exchange runs one exchange against one reply.
-func exchange(t testing.TB, grant pixivoc.Grant, answer reply) (pixivoc.Token, error, *road) {
+func exchange(t testing.TB, grant pixivoc.Grant, answer reply) (pixivoc.Token, *road, error) {
 	t.Helper()
 	road := newRoad(map[string][]reply{tokenAddress: {answer}})
 	token, err := pixiv.Site().Exchange(t.Context(), &http.Client{Transport: road}, grant)
-	return token, err, road
+	return token, road, err
 }
 
 // The vectors of the description of Pixiv's API, computed from its salt.
@@ -65,7 +65,7 @@ func TestExchange_Request(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err, road := exchange(t, test.grant, reply{body: bothReply})
+			_, road, err := exchange(t, test.grant, reply{body: bothReply})
 			require.NoError(t, err)
 			request := road.requests[0]
 			assert.Equal(t, "https", request.URL.Scheme)
@@ -94,7 +94,7 @@ func TestExchange_EmptyGrant(t *testing.T) {
 	for _, grant := range []pixivoc.Grant{
 		{}, pixivoc.RefreshToken(""), pixivoc.AuthorizationCode("", "v"), pixivoc.AuthorizationCode("c", ""),
 	} {
-		_, err, road := exchange(t, grant, reply{body: bothReply})
+		_, road, err := exchange(t, grant, reply{body: bothReply})
 		_, ok := errors.AsType[*pixivoc.FieldError](err)
 		assert.True(t, ok, "%v", err)
 		assert.Empty(t, road.requests)
@@ -104,7 +104,7 @@ func TestExchange_EmptyGrant(t *testing.T) {
 func TestExchange_Success(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, body := range []string{topReply, nestedReply, bothReply} {
-			token, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{body: body})
+			token, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{body: body})
 			require.NoError(t, err)
 			assert.Equal(t, "acc", token.Access)
 			assert.Equal(t, "ref", token.Refresh)
@@ -112,7 +112,7 @@ func TestExchange_Success(t *testing.T) {
 			assert.Equal(t, time.Now().UTC(), token.Issued)
 			assert.Equal(t, time.Now().Add(time.Hour).UTC(), token.Expires)
 		}
-		token, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{body: topReply})
+		token, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{body: topReply})
 		require.NoError(t, err)
 		assert.Equal(t, pixivoc.Account{ID: "12345678", Name: "testuser", Account: "user_abcd1234", Premium: true}, token.Account)
 		assert.NotContains(t, token.Expires.String(), "m=", "the monotonic clock stands still in suspend")
@@ -122,7 +122,7 @@ func TestExchange_Success(t *testing.T) {
 func TestExchange_Recorded(t *testing.T) {
 	t.Parallel()
 	for _, name := range fixtures(t, "oauth_token_success*.json") {
-		token, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{body: fixture(t, name)})
+		token, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{body: fixture(t, name)})
 		require.NoError(t, err, name)
 		assert.Equal(t, "REDACTED", token.Access, name)
 		assert.Equal(t, "testuser", token.Account.Name, name)
@@ -134,10 +134,10 @@ func TestExchange_Recorded(t *testing.T) {
 func TestExchange_NoRefreshToken(t *testing.T) {
 	t.Parallel()
 	const body = `{"access_token":"acc","expires_in":3600}`
-	token, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{body: body})
+	token, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{body: body})
 	require.NoError(t, err)
 	assert.Equal(t, "old", token.Refresh)
-	_, err, _ = exchange(t, pixivoc.AuthorizationCode("c", "v"), reply{body: body})
+	_, _, err = exchange(t, pixivoc.AuthorizationCode("c", "v"), reply{body: body})
 	assert.ErrorContains(t, err, "refresh_token is missing")
 }
 
@@ -157,7 +157,7 @@ func TestA5_TokenReply(t *testing.T) {
 		life(`,"expires_in":-1e300`):        time.Minute,
 		life(`,"expires_in":9223372036854`): 24 * time.Hour,
 	} {
-		token, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{body: body})
+		token, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{body: body})
 		require.NoError(t, err, body)
 		assert.Equal(t, want, token.Expires.Sub(token.Issued), body)
 	}
@@ -181,7 +181,7 @@ func TestA5_TokenReply(t *testing.T) {
 		`{"a":` + strings.Repeat("[", 20_000):        "depth",
 		`{"has_error":true,"errors":{"system":{"message":"\u0007no"}}}`: "no",
 	} {
-		token, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{body: body})
+		token, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{body: body})
 		require.ErrorContains(t, err, reason, "%.80s", body)
 		assert.NotErrorIs(t, err, pixivoc.ErrTokenRejected, "%.80s", body)
 		assert.True(t, pixivoc.Retryable(err), "%.80s", body)
@@ -204,7 +204,7 @@ func TestA3_Refused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err, _ := exchange(t, test.grant, reply{status: 400, body: fixture(t, test.fixture)})
+			_, _, err := exchange(t, test.grant, reply{status: 400, body: fixture(t, test.fixture)})
 			require.ErrorIs(t, err, pixivoc.ErrTokenRejected)
 			assert.ErrorContains(t, err, test.said)
 			assert.ErrorContains(t, err, test.next)
@@ -227,10 +227,10 @@ func TestA3_RefusedInOtherForms(t *testing.T) {
 		`{"error":"invalid_grant","errors":{"system":null}}`: 400,
 		`{"has_error":true,"error":{"a":1},"errors":[]}`:     400,
 	} {
-		_, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{status: status, body: body})
+		_, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{status: status, body: body})
 		assert.ErrorIs(t, err, pixivoc.ErrTokenRejected, body)
 	}
-	_, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{status: 401, body: `{"error":"invalid_client"}`})
+	_, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{status: 401, body: `{"error":"invalid_client"}`})
 	assert.ErrorIs(t, err, pixivoc.ErrTokenRejected)
 	assert.ErrorContains(t, err, "newer version of pixivoc")
 }
@@ -260,7 +260,7 @@ func TestA2_PassingFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err, road := exchange(t, pixivoc.RefreshToken("old"), test.answer)
+			_, road, err := exchange(t, pixivoc.RefreshToken("old"), test.answer)
 			require.Error(t, err)
 			assert.NotErrorIs(t, err, pixivoc.ErrTokenRejected)
 			assert.True(t, pixivoc.Retryable(err), "%v", err)
@@ -279,7 +279,7 @@ func TestA2_RateLimited(t *testing.T) {
 		{status: 429, body: "slow", header: http.Header{"Content-Type": {"text/plain"}, "Retry-After": {"7"}}},
 		{status: 403, body: `{"has_error":true,"errors":{"system":{"message":"Rate limit"}}}`, header: http.Header{"Retry-After": {"7"}}},
 	} {
-		_, err, _ := exchange(t, pixivoc.RefreshToken("old"), answer)
+		_, _, err := exchange(t, pixivoc.RefreshToken("old"), answer)
 		limit, ok := errors.AsType[*pixivoc.RateLimitError](err)
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, 7*time.Second, limit.Wait)
@@ -293,7 +293,7 @@ func TestA7_ClockHint(t *testing.T) {
 		-20 * time.Minute: "20m0s ahead of Pixiv's", 20 * time.Minute: "20m0s behind Pixiv's", 0: "",
 	} {
 		date := time.Now().Add(shift).UTC().Format(http.TimeFormat)
-		_, err, _ := exchange(t, pixivoc.RefreshToken("old"), reply{status: 400, body: body, header: http.Header{"Date": {date}}})
+		_, _, err := exchange(t, pixivoc.RefreshToken("old"), reply{status: 400, body: body, header: http.Header{"Date": {date}}})
 		require.ErrorIs(t, err, pixivoc.ErrTokenRejected)
 		if hint == "" {
 			assert.NotContains(t, err.Error(), "clock")
@@ -317,7 +317,7 @@ func TestExchange_ShowsNoSecret(t *testing.T) {
 			{status: 500, body: "bad canary: " + secret, header: http.Header{"Content-Type": {"text/plain"}}},
 			{status: 400, body: "<p>bad canary: " + secret},
 		} {
-			_, err, _ := exchange(t, grant, answer)
+			_, _, err := exchange(t, grant, answer)
 			require.ErrorContains(t, err, "bad canary: ***")
 			assert.NotContains(t, err.Error(), secret)
 		}
@@ -341,7 +341,7 @@ func FuzzTokenReply(f *testing.F) {
 		if status < 100 || status > 999 {
 			return
 		}
-		token, err, _ := exchange(t, pixivoc.RefreshToken("canary-refresh"), reply{status: status, body: body})
+		token, _, err := exchange(t, pixivoc.RefreshToken("canary-refresh"), reply{status: status, body: body})
 		if err != nil {
 			if strings.Contains(err.Error(), "canary-refresh") || len(err.Error()) > 2000 {
 				t.Fatalf("error shows too much: %v", err)
