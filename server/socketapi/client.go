@@ -122,6 +122,7 @@ func Dial(ctx context.Context, address string, options ClientOptions) (*Conn, er
 		c.running.Wait()
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
+	c.put(first)
 	c.running.Go(func() { c.keep(background, first) })
 	return c, nil
 }
@@ -137,11 +138,10 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// keep makes the connection anew when it is lost, until ctx ends.
+// keep makes the connection in use anew when it is lost, until ctx ends.
 func (c *Conn) keep(ctx context.Context, l *link) {
 	defer c.endListeners()
 	for {
-		c.put(l)
 		select {
 		case <-l.done:
 		case <-ctx.Done():
@@ -153,6 +153,7 @@ func (c *Conn) keep(ctx context.Context, l *link) {
 		if l = c.reconnect(ctx); l == nil {
 			return
 		}
+		c.put(l)
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *Conn) Reports(ctx context.Context) iter.Seq[Report] {
 	return func(yield func(Report) bool) {
 		l := c.listen()
 		defer c.unlisten(l)
-		if !yield(Report{Kind: ReportConnected}) {
+		if l.isOver() || !yield(Report{Kind: ReportConnected}) {
 			return
 		}
 		for {
@@ -160,6 +160,12 @@ func (l *listener) end() {
 	defer l.mu.Unlock()
 	l.ended = true
 	l.wake()
+}
+
+func (l *listener) isOver() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
 }
 
 // clear forgets what waits.

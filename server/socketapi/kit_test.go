@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -384,4 +385,47 @@ func (b *logBuffer) String() string {
 
 func (b *logBuffer) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// failingStore fails all work on tasks and settings while it is broken.
+type failingStore struct {
+	pixivoc.Store
+	broken atomic.Bool
+}
+
+var errBroken = errors.New("disk on fire")
+
+func (s *failingStore) err() error {
+	if s.broken.Load() {
+		return errBroken
+	}
+	return nil
+}
+
+func (s *failingStore) SetSetting(ctx context.Context, name string, value []byte) error {
+	if err := s.err(); err != nil {
+		return err
+	}
+	return s.Store.SetSetting(ctx, name, value)
+}
+
+func (s *failingStore) CreateTask(ctx context.Context, task pixivoc.StoredTask, items []pixivoc.Item) (pixivoc.StoredTask, bool, error) {
+	if err := s.err(); err != nil {
+		return task, false, err
+	}
+	return s.Store.CreateTask(ctx, task, items)
+}
+
+func (s *failingStore) LoadTask(ctx context.Context, tid int64) (pixivoc.StoredTask, error) {
+	if err := s.err(); err != nil {
+		return pixivoc.StoredTask{}, err
+	}
+	return s.Store.LoadTask(ctx, tid)
+}
+
+func (s *failingStore) ListTasks(ctx context.Context, after int64, limit int) ([]pixivoc.StoredTask, error) {
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return s.Store.ListTasks(ctx, after, limit)
 }
