@@ -46,6 +46,11 @@ func (a *app) runJob(ctx context.Context, s *session, j job) error {
 		return err
 	}
 	end.elapsed = time.Since(started)
+	if before.files > 0 {
+		if err := end.addMissing(ctx, j.tasks); err != nil {
+			return err
+		}
+	}
 	a.show(end)
 	return end.verdict()
 }

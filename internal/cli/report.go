@@ -30,6 +30,7 @@ type report struct {
 	elapsed  time.Duration
 	skipped  failures // what cannot be had and need not be
 	failed   failures // what should be there and is not
+	missing  missing  // what earlier runs saved and somebody took away
 	cut      []string // why a list of works may not be whole
 	unsaved  bool     // the tasks save no files
 }
@@ -178,6 +179,9 @@ func (r report) verdict() error {
 		if !info.Over {
 			return &exitError{code: ExitError, err: fmt.Errorf("task %d did not end: it is %s", info.TID, info.State)}
 		}
+	}
+	if r.missing.count > 0 {
+		return &exitError{code: ExitPartial, err: r.missing.err()}
 	}
 	if r.failed.count > 0 || len(r.cut) > 0 {
 		return &exitError{code: ExitPartial}

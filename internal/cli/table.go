@@ -33,6 +33,10 @@ func (r report) table(s screen) string {
 	r.skipped.list(&b, s)
 	row("Failed", countText(r.failed.count), styleFor(r.failed.count, styleRed))
 	r.failed.list(&b, s)
+	if r.missing.count > 0 {
+		row("Missing now", fmt.Sprint(r.missing.count), styleRed)
+		r.missing.list(&b)
+	}
 	if r.pending > 0 {
 		row("Not done", plural(r.pending, "item", "items")+" left", styleRed)
 	}
@@ -52,7 +56,7 @@ func (r report) table(s screen) string {
 func (r report) savedText() string {
 	files := plural(r.files, "file", "files")
 	if r.files == 0 && r.allFiles > 0 {
-		return "nothing new; all " + plural(r.allFiles, "file", "files") + ", " + bytesText(r.allBytes) + ", are there"
+		return "nothing new; " + r.thereText()
 	}
 	if r.files == 0 {
 		return "nothing"
@@ -65,6 +69,17 @@ func (r report) savedText() string {
 		text += fmt.Sprintf("; %d files, %s in all", r.allFiles, bytesText(r.allBytes))
 	}
 	return text
+}
+
+// thereText says how much of what earlier runs saved is there.
+func (r report) thereText() string {
+	switch {
+	case r.missing.count > 0:
+		return fmt.Sprintf("%d of %s are there", r.allFiles-r.missing.count, plural(r.allFiles, "file", "files"))
+	case r.allFiles == 1:
+		return "the file, " + bytesText(r.allBytes) + ", is there"
+	}
+	return fmt.Sprintf("all %d files, %s, are there", r.allFiles, bytesText(r.allBytes))
 }
 
 func countText(count int) string {
@@ -115,6 +130,9 @@ func (r report) lastLine() string {
 		plural(r.files, "file", "files"), bytesText(r.bytes), durationText(r.elapsed), r.skipped.count, r.failed.count)
 	if r.pending > 0 {
 		text += fmt.Sprintf(", %d not done", r.pending)
+	}
+	if r.missing.count > 0 {
+		text += fmt.Sprintf(", %d missing now", r.missing.count)
 	}
 	if folders := r.folders(); len(folders) == 1 {
 		text += "; in " + folders[0]

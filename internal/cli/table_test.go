@@ -68,6 +68,25 @@ func TestReportOfNothingNew(t *testing.T) {
 	assert.Contains(t, r.table(screen{}), "Saved           1 file, 200 kB in 14s (14.1 kB/s); 71 files, 45.2 MB in all\n")
 }
 
+func TestReportOfMissingFiles(t *testing.T) {
+	t.Parallel()
+	r := sampleReport()
+	r.files, r.bytes = 0, 0
+	r.missing.add(7, "/s/11/1_p0.jpg", "gone")
+	text := r.table(screen{})
+	assert.Contains(t, text, "Saved           nothing new; 70 of 71 files are there\n")
+	assert.Contains(t, text, "Missing now     1\n  gone          /s/11/1_p0.jpg\n")
+	assert.Contains(t, r.lastLine(), "0 failed, 1 missing now; in ")
+	for range 500 {
+		r.missing.add(8, "/s/11/2_p0.jpg", "7 bytes")
+	}
+	assert.Contains(t, r.table(screen{}), "  7 bytes       /s/11/2_p0.jpg\n  and 481 more\n")
+	assert.Equal(t, "To fetch what is missing: pixivoc tasks rm 7 8", advice(r.missing.err())[0])
+
+	r = report{allFiles: 1, allBytes: 2_000_000}
+	assert.Equal(t, "nothing new; the file, 2.00 MB, is there", r.savedText())
+}
+
 func TestReportOfAGivenUpTask(t *testing.T) {
 	t.Parallel()
 	r := report{infos: []pixivoc.TaskInfo{{TypeName: "UserWorks", TaskName: "11", SavePath: "/s", State: pixivoc.StateError}}, pending: 757}
@@ -107,6 +126,7 @@ func TestExitCodes(t *testing.T) {
 		{"all there", report{infos: []pixivoc.TaskInfo{over}}, ExitComplete},
 		{"some not available", report{infos: []pixivoc.TaskInfo{over}, skipped: one}, ExitComplete},
 		{"some failed", report{infos: []pixivoc.TaskInfo{over}, failed: one}, ExitPartial},
+		{"some taken away", report{infos: []pixivoc.TaskInfo{over}, missing: missing{count: 1, first: []missingFile{{"a", "gone"}}}}, ExitPartial},
 		{"cut listing", report{infos: []pixivoc.TaskInfo{over}, cut: []string{"x"}}, ExitPartial},
 		{"gave up", report{infos: []pixivoc.TaskInfo{over, gave}, failed: one}, ExitError},
 		{"not ended", report{infos: []pixivoc.TaskInfo{stopped}}, ExitError},
