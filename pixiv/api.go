@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -139,7 +140,7 @@ func (a *API) get(ctx context.Context, path string, query url.Values, result any
 	}
 	response, err := a.doer.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", path, err)
+		return asked(path, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
@@ -148,12 +149,21 @@ func (a *API) get(ctx context.Context, path string, query url.Values, result any
 	}
 	// A Doer that is a bare http.Client judges nothing.
 	if err := judge(response, body); err != nil {
-		return fmt.Errorf("ask %s: %w", path, err)
+		return asked(path, err)
 	}
 	if err := decode(body, result); err != nil {
 		return answerError(path, err)
 	}
 	return nil
+}
+
+// asked names the path in an error that does not do so itself, as most do by
+// the whole address.
+func asked(path string, err error) error {
+	if strings.Contains(err.Error(), path) {
+		return err
+	}
+	return fmt.Errorf("ask %s: %w", path, err)
 }
 
 func answerError(path string, err error) error {

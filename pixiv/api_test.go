@@ -242,6 +242,21 @@ func TestAPI_JudgesItself(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
+// What is shown to people names the path once, whether the Doer says it or not.
+func TestAPI_PathIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	const path, address = "/v1/user/detail", "app-api.pixiv.net/v1/user/detail?user_id=9"
+	for name, answer := range map[string]reply{
+		"judged":    {status: 404, body: `{"error":{"message":"no such user"}}`},
+		"broken":    {err: io.ErrUnexpectedEOF},
+		"malformed": {body: `[]`},
+	} {
+		_, err := pixiv.NewAPI(newRoad(map[string][]reply{address: {answer}})).UserDetail(t.Context(), 9)
+		require.Error(t, err, name)
+		assert.Equal(t, 1, strings.Count(err.Error(), path), "%s: %v", name, err)
+	}
+}
+
 func TestAPI_KeepsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
