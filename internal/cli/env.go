@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -22,9 +23,10 @@ const envLong = `See and change the saved environment: how the site is reached, 
   hosts        address table for mode 2: host=ip[:port],host=ip[:port],...
                host=sni, host=nosni, host=ech or host=split chooses how TLS
                names a host; an empty value brings the built-in table back
-  timeout      bound for connecting, for an answer, and for any silence in it
+  timeout      bound for connecting, for an answer, and for any silence in it,
+               1s to 1h
   concurrency  files to fetch at a time, 1 to 64
-  interval     least time between two questions to the site
+  interval     least time between two questions to the site, 0 to 1h
   increment    true or false: let the timeout grow with each round that
                leaves something behind
 
@@ -92,12 +94,9 @@ func envEntries() []envEntry {
 			}},
 		{"concurrency", "concurrency", func(e pixivoc.Env) string { return strconv.Itoa(e.ConcurrencyNumber) },
 			func(patch *pixivoc.EnvPatch, text string) error {
-				number, err := strconv.Atoi(text)
-				patch.ConcurrencyNumber = &number
-				if err != nil {
-					return fmt.Errorf("%q is not a whole number", text)
-				}
-				return nil
+				count, err := parseCount(text)
+				patch.ConcurrencyNumber = &count
+				return err
 			}},
 		{"interval", "interval", func(e pixivoc.Env) string { return e.IntervalTime.String() },
 			func(patch *pixivoc.EnvPatch, text string) (err error) {
@@ -106,12 +105,9 @@ func envEntries() []envEntry {
 			}},
 		{"increment", "", func(e pixivoc.Env) string { return strconv.FormatBool(e.Increment) },
 			func(patch *pixivoc.EnvPatch, text string) error {
-				value, err := strconv.ParseBool(text)
+				value, err := parseSwitch(text)
 				patch.Increment = &value
-				if err != nil {
-					return fmt.Errorf("%q is neither true nor false", text)
-				}
-				return nil
+				return err
 			}},
 	}
 }
@@ -196,6 +192,9 @@ func (a *app) envSet(cmd *cobra.Command, args []string) error {
 	}
 	return a.with(cmd.Context(), false, func(s *session) error {
 		if _, err := s.client.UpdateEnv(cmd.Context(), patch); err != nil {
+			if _, refused := errors.AsType[*pixivoc.FieldError](err); refused {
+				err = advise(err, "Nothing was changed. What is accepted: pixivoc env --help")
+			}
 			return err
 		}
 		if a.set.quiet {

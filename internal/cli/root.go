@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const rootLong = `pixivoc fetches works from Pixiv in original quality. What was begun is never
@@ -58,6 +59,9 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetUsageFunc(showUsage)
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+			err = valueError("--"+wrong.GetFlag().Name, wrong.GetFlag(), wrong.GetValue(), wrong.Unwrap())
+		}
 		return &usageError{cmd.CommandPath(), err}
 	})
 	return root

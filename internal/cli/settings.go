@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -50,8 +49,8 @@ func (s *settings) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.proxyMode, "proxy-mode", "", "`road` to the site: 0 or direct, 1 or proxy, 2 or ip")
 	flags.StringVar(&s.proxy, "proxy", "", "`URL` of a proxy: http, https, socks5, socks5h; means --proxy-mode 1")
 	flags.Var(&s.hosts, "host", "dial that address for a host (`host=ip[:port]`); repeatable; means --proxy-mode 2")
-	flags.Var(&s.timeout, "timeout", "longest `time` to wait for a connection, an answer, or the next bytes (60s)")
-	flags.Var(&s.interval, "interval", "least `time` between two questions to the site, as 500ms (3s)")
+	flags.Var(&s.timeout, "timeout", "longest `time` to wait for a connection, an answer, or the next bytes: 1s to 1h (60s)")
+	flags.Var(&s.interval, "interval", "least `time` between two questions to the site, as 500ms: 0 to 1h (3s)")
 	flags.IntVarP(&s.concurrency, "concurrency", "j", 0, "`number` of files to fetch at a time, 1 to 64 (3)")
 	markGroup(flags, groupOutput, "data", "quiet", "log-level")
 	markGroup(flags, groupRoad, "proxy-mode", "proxy", "host", "timeout", "interval", "concurrency")
@@ -96,7 +95,7 @@ func (s *settings) fill(cmd *cobra.Command, environ map[string]string) error {
 			return
 		}
 		if err := flag.Value.Set(value); err != nil && first == nil {
-			first = &usageError{cmd.CommandPath(), fmt.Errorf("%s: %w", variable(flag.Name), err)}
+			first = &usageError{cmd.CommandPath(), valueError(variable(flag.Name), flag, value, err)}
 		}
 		s.given[flag.Name] = variable(flag.Name)
 	})

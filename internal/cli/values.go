@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/pixivoc/pixivoc"
 )
 
@@ -38,7 +40,7 @@ func parseSeconds(text string) (time.Duration, error) {
 	}
 	duration, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("%q is not a time; write it as 30s, 1m30s, 500ms, or in seconds", text)
+		return 0, fmt.Errorf("%q is not a time; write it as 30s, 1m30s, 500ms, or in seconds, up to 1h", text)
 	}
 	return duration, nil
 }
@@ -84,6 +86,36 @@ func (h *hostList) Type() string { return "host=ip[:port]" }
 // together.
 func (h *hostList) table() (pixivoc.HostTable, error) {
 	return pixivoc.ParseHostTable(*h)
+}
+
+// parseCount reads the number of files to fetch at a time.
+func parseCount(text string) (int, error) {
+	count, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a whole number from 1 to %d", text, pixivoc.MaxConcurrencyNumber)
+	}
+	return count, nil
+}
+
+// parseSwitch reads true or false.
+func parseSwitch(text string) (bool, error) {
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("%q is neither true nor false", text)
+	}
+	return value, nil
+}
+
+// valueError says why the value of a flag was refused. source is what named it:
+// the flag itself or its variable.
+func valueError(source string, flag *pflag.Flag, value string, cause error) error {
+	switch flag.Value.Type() {
+	case "int":
+		_, cause = parseCount(value)
+	case "bool":
+		_, cause = parseSwitch(value)
+	}
+	return fmt.Errorf("%s: %w", source, cause)
 }
 
 func parseProxyMode(text string) (pixivoc.ProxyMode, error) {
