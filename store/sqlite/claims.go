@@ -152,7 +152,7 @@ func (s *Store) Claim(ctx context.Context, request pixivoc.ClaimRequest) ([]pixi
 	return claimed, nil
 }
 
-const claimable = `SELECT id, round, attempts, key, payload FROM items
+const claimable = `SELECT id, round, attempts, key, payload FROM items INDEXED BY items_pending
 	WHERE stage=? AND state=0 AND id>=? AND round<=? ORDER BY id`
 
 func (w *writer) claim(request pixivoc.ClaimRequest) ([]pixivoc.ClaimedItem, error) {

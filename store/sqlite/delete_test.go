@@ -26,7 +26,7 @@ func TestS5_DeleteInPortions(t *testing.T) {
 	path := storePath(t)
 	var spy spy
 	store := openStore(t, path, spy.options(sqlite.Options{NoSync: true}))
-	big, small := newTask(t, store, 20000), newTask(t, store, 10)
+	big, small := newTask(t, store, 8000), newTask(t, store, 10)
 	for _, item := range claim(t, store, big, 700) {
 		require.NoError(t, commitAll(t.Context(), store, full(item)))
 	}
@@ -46,11 +46,11 @@ func TestS5_DeleteInPortions(t *testing.T) {
 		switch {
 		case strings.HasPrefix(statement, "DELETE FROM items"):
 			portions++
-		case strings.HasPrefix(statement, "INSERT INTO settings") && portions > 0 && portions < 40:
+		case strings.HasPrefix(statement, "INSERT INTO settings") && portions > 0 && portions < 16:
 			inBetween++
 		}
 	}
-	require.GreaterOrEqual(t, portions, 40)
+	require.GreaterOrEqual(t, portions, 16)
 	require.NotZero(t, inBetween, "others wait for the whole deletion")
 	require.Equal(t, before, look(t, store, small))
 	require.NoError(t, store.Close())

@@ -64,11 +64,33 @@ func addUntil(t *testing.T, store *sqlite.Store, tid int64) (added int, err erro
 // tasks be deleted, and all goes on when there is room.
 func TestD1_DiskFull(t *testing.T) {
 	t.Parallel()
+	t.Run("save a token", func(t *testing.T) {
+		fillUnder(t, func(store *sqlite.Store, _ []int64) {
+			for i := range 20 {
+				require.NoError(t, store.SetSetting(t.Context(), "token", fmt.Append(nil, "rotated ", i)))
+			}
+			value, err := store.Setting(t.Context(), "token")
+			require.NoError(t, err)
+			require.Equal(t, "rotated 19", string(value))
+		})
+	})
+	t.Run("delete tasks", func(t *testing.T) {
+		fillUnder(t, func(store *sqlite.Store, victims []int64) {
+			for _, victim := range victims {
+				require.NoError(t, store.DeleteTask(t.Context(), victim))
+			}
+		})
+	})
+}
+
+func fillUnder(t *testing.T, essential func(store *sqlite.Store, victims []int64)) {
+	t.Helper()
 	folder := smallDisk(t, 8<<20)
 	path := filepath.Join(folder, "store.db")
 	var log logBuffer
 	store := openStore(t, path, sqlite.Options{Logger: log.logger()})
-	tid, victim := newTask(t, store, 20), newTask(t, store, 20)
+	tid := newTask(t, store, 20)
+	victims := []int64{newTask(t, store, 20), newTask(t, store, 300)}
 	item := claim(t, store, tid, 1)[0]
 	ballast := fillDisk(t, folder)
 
@@ -80,19 +102,12 @@ func TestD1_DiskFull(t *testing.T) {
 	require.ErrorIs(t, commitAll(t.Context(), store, full(item)), pixivoc.ErrDiskFull)
 	require.Equal(t, before, look(t, store, tid))
 
-	for i := range 20 {
-		require.NoError(t, store.SetSetting(t.Context(), "token", fmt.Append(nil, "rotated ", i)))
-	}
-	require.NoError(t, store.DeleteTask(t.Context(), victim))
+	essential(store, victims)
 	require.Contains(t, log.String(), "reserve of the store was given up")
 	require.Equal(t, before, look(t, store, tid))
 
 	require.NoError(t, os.Remove(ballast))
 	require.NoError(t, commitAll(t.Context(), store, full(item)), "there is room again and the claim is still good")
-	purgeAll(t, store)
-	value, err := store.Setting(t.Context(), "token")
-	require.NoError(t, err)
-	require.Equal(t, "rotated 19", string(value))
 	require.NoError(t, store.Close())
 	sound(t, path)
 }
@@ -115,6 +130,20 @@ func TestD1_OpenOnFullDisk(t *testing.T) {
 	fillDisk(t, folder)
 	_, err = sqlite.Open(t.Context(), filepath.Join(folder, "new", "store.db"), sqlite.Options{})
 	require.ErrorIs(t, err, pixivoc.ErrDiskFull)
+}
+
+// TestD1_BackupOnFullDisk has no room for a copy: nothing of it is left, and
+// the store does not mind.
+func TestD1_BackupOnFullDisk(t *testing.T) {
+	t.Parallel()
+	folder := smallDisk(t, 1<<20)
+	store := openStore(t, storePath(t), sqlite.Options{NoSync: true})
+	tid := newTask(t, store, 20000)
+	require.ErrorIs(t, store.Backup(t.Context(), filepath.Join(folder, "copy.db")), pixivoc.ErrDiskFull)
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.NoError(t, commitAll(t.Context(), store, full(claim(t, store, tid, 1)[0])))
 }
 
 // TestD3_ReadOnly makes the file system read-only under a store.

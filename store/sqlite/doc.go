@@ -42,14 +42,17 @@
 // so that tasks can still be deleted and a rotated token be saved then. All of
 // them are created with mode 0600; a store that others could read is repaired
 // with a warning. Never copy the file of an open store: its newest part is in
-// the "-wal". Use Backup, or close the store first. To go back to a backup,
-// close the store, move all its files aside and put the copy in the place of the
-// main file.
+// the "-wal". Use Backup, or from outside
+//
+//	sqlite3 STORE "VACUUM INTO 'COPY'"
+//
+// which works while the store is open, too. To go back to a backup, close the
+// store, move all its files aside and put the copy in the place of the main file.
 //
 // A store of an older version is brought up to date by Open, which first keeps a
 // copy of it, named after the version. Where a store is on a network file system
 // the shared memory of SQLite's write-ahead log cannot be trusted, so Open warns
-// and uses a rollback journal there, which is slower.
+// and uses a rollback journal there, which is slower and always synced.
 //
 // What is found to be damaged is never repaired by emptying it. Open refuses it
 // with pixivoc.ErrStoreCorrupt and leaves the file as it is. Damage that shows

@@ -4,7 +4,28 @@ import (
 	"context"
 	"database/sql/driver"
 	"io/fs"
+
+	"github.com/pixivoc/pixivoc"
 )
+
+// HotQueries are the queries whose cost must not grow with the store, and the
+// index that each must use.
+func HotQueries() map[string]string {
+	return map[string]string{
+		claimable:                        "items_pending",
+		selectItems(""):                  "items_stage",
+		selectItems(pixivoc.ItemPending): "items_pending",
+		selectItems(pixivoc.ItemDone):    "items_stage",
+		selectItems(pixivoc.ItemFailed):  "items_failed",
+		selectRecords:                    "records_kind",
+		listStages:                       "sqlite_autoindex_stages_1",
+		listKinds:                        "sqlite_autoindex_kinds_1",
+		leftovers()[0].find:              "sqlite_autoindex_stages_1",
+		leftovers()[1].find:              "sqlite_autoindex_kinds_1",
+		leftovers()[0].remove:            "items_stage",
+		leftovers()[1].remove:            "records_kind",
+	}
+}
 
 // WithConnector lets every connection of the store pass through wrap.
 func (o Options) WithConnector(wrap func(driver.Connector) driver.Connector) Options {
@@ -35,3 +56,6 @@ func (s *Store) Purged(ctx context.Context) (purged bool, err error) {
 	}, nil)
 	return purged, err
 }
+
+// QueueFull reports whether no more callers can leave an operation.
+func (s *Store) QueueFull() bool { return len(s.writer.operations) == queueLength }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -145,10 +146,9 @@ func (s *Store) create(ctx context.Context, schema []string) error {
 	if err := os.Rename(part, s.path); err != nil {
 		return err
 	}
-	if err := syncFolder(filepath.Dir(s.path)); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(filepath.Dir(s.path)))
+	// The folder may be new, too. Not everybody may read the one above it.
+	_ = syncFolder(filepath.Dir(filepath.Dir(s.path)))
+	return syncFolder(filepath.Dir(s.path))
 }
 
 func (s *Store) build(ctx context.Context, path string, schema []string) error {
@@ -176,8 +176,8 @@ func createEmpty(path string) error {
 	return file.Close()
 }
 
-// syncFolder makes names in a folder survive a power cut. Windows cannot do it
-// and does not need it.
+// syncFolder makes names in a folder survive a power cut. Windows and some
+// network file systems cannot do it.
 func syncFolder(folder string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -186,7 +186,11 @@ func syncFolder(folder string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	err = dir.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil
+	}
+	return errors.Join(err, dir.Close())
 }
 
 // repairModes takes away what others may do with the files. A file system that

@@ -76,17 +76,30 @@ func (tx *transaction) cutOff(stages map[int64]bool) {
 	})
 }
 
-const selectItems = `SELECT id, state, round, attempts, key, payload, reason, detail
-	FROM items WHERE stage=? AND id>?`
-
 // The item states as they are stored.
 const (
-	codePending = 0
-	codeDone    = 1
-	codeFailed  = 2
+	codePending = iota
+	codeDone
+	codeFailed
 )
 
-// states are the words for the codes.
+// selectItems is the query for a page of one stage. It names the index: of two
+// that fit SQLite would take the one over all items.
+func selectItems(state pixivoc.ItemState) string {
+	var source string
+	switch state {
+	case pixivoc.ItemPending:
+		source = "items INDEXED BY items_pending WHERE state=0 AND"
+	case pixivoc.ItemDone:
+		source = "items WHERE state=1 AND"
+	case pixivoc.ItemFailed:
+		source = "items INDEXED BY items_failed WHERE state=2 AND"
+	default:
+		source = "items WHERE"
+	}
+	return "SELECT id, state, round, attempts, key, payload, reason, detail FROM " + source + " stage=? AND id>? ORDER BY id LIMIT ?"
+}
+
 func itemState(code int64) pixivoc.ItemState {
 	switch code {
 	case codePending:
@@ -102,20 +115,11 @@ func (s *Store) ListItems(ctx context.Context, query pixivoc.ItemQuery) ([]pixiv
 	if err := checkState(query.State); err != nil {
 		return nil, err
 	}
-	text := selectItems
-	switch query.State {
-	case pixivoc.ItemPending:
-		text += " AND state=0"
-	case pixivoc.ItemDone:
-		text += " AND state=1"
-	case pixivoc.ItemFailed:
-		text += " AND state=2"
-	}
-	text += " ORDER BY id LIMIT ?"
+	text := selectItems(query.State)
 	limit := pageLimit(query.Limit)
 	var items []pixivoc.ItemStatus
 	err := s.read(ctx, func(tx *sql.Tx) error {
-		stages, err := listNames(ctx, tx, "stages", query.Task, query.Stage)
+		stages, err := listNames(ctx, tx, listStages, query.Task, query.Stage)
 		if err != nil {
 			return err
 		}

@@ -146,9 +146,9 @@ func TestP1_Kill9(t *testing.T) {
 	for name, noSync := range map[string]string{"durable": "", "no sync": "1"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			kills := 12
+			kills := 8
 			if testing.Short() {
-				kills = 4
+				kills = 3
 			}
 			path := storePath(t)
 			seed := uint64(time.Now().UnixNano())

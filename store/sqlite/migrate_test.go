@@ -107,6 +107,23 @@ func TestP9_UpgradeFails(t *testing.T) {
 	}
 }
 
+// TestP9_ScriptFails has a script that fails in its middle: nothing of it is
+// left.
+func TestP9_ScriptFails(t *testing.T) {
+	t.Parallel()
+	path, tid := filled(t, 20)
+	old := openStore(t, path, sqlite.Options{})
+	before := look(t, old, tid)
+	require.NoError(t, old.Close())
+	files := nextSchema(t).(fstest.MapFS)
+	files["migrations/0003_more.sql"].Data = []byte("CREATE TABLE more (id INTEGER); DELETE FROM items; INSERT INTO nowhere VALUES (1);")
+	_, err := sqlite.Open(t.Context(), path, sqlite.Options{}.WithMigrations(files))
+	require.ErrorContains(t, err, "migrate to version 3")
+	require.Equal(t, 2, schemaVersion(t, path))
+	store := openStore(t, path, sqlite.Options{}.WithMigrations(nextSchema(t)))
+	require.Equal(t, before, look(t, store, tid))
+}
+
 // TestCreateFails stops the making of a new store at each statement. What is
 // left is no store, and the next try succeeds.
 func TestCreateFails(t *testing.T) {

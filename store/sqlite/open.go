@@ -208,6 +208,8 @@ func (s *Store) setJournal(conn *connection) error {
 	if network := s.options.seams.network(folder); network != "" {
 		s.options.Logger.Warn("store is on a network file system; it is slower there and its locks may not hold",
 			"path", s.path, "file_system", network)
+		// With this journal a write without sync could damage the file.
+		s.options.NoSync = false
 		return conn.pragma("journal_mode", "truncate")
 	}
 	if err := conn.pragma("journal_mode", "wal"); err != nil {

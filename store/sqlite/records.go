@@ -15,7 +15,7 @@ func (s *Store) ListRecords(ctx context.Context, query pixivoc.RecordQuery) ([]p
 	limit := pageLimit(query.Limit)
 	var records []pixivoc.Record
 	err := s.read(ctx, func(tx *sql.Tx) error {
-		kinds, err := listNames(ctx, tx, "kinds", query.Task, query.Kind)
+		kinds, err := listNames(ctx, tx, listKinds, query.Task, query.Kind)
 		if err != nil {
 			return err
 		}
@@ -33,10 +33,11 @@ func (s *Store) ListRecords(ctx context.Context, query pixivoc.RecordQuery) ([]p
 	return records[:min(limit, len(records))], nil
 }
 
+const selectRecords = "SELECT seq, key, data, at FROM records WHERE kind=? AND seq>? ORDER BY seq LIMIT ?"
+
 // listRecords appends a page of one kind.
 func listRecords(ctx context.Context, tx *sql.Tx, records []pixivoc.Record, kind named, query pixivoc.RecordQuery, limit int) ([]pixivoc.Record, error) {
-	rows, err := tx.QueryContext(ctx,
-		"SELECT seq, key, data, at FROM records WHERE kind=? AND seq>? ORDER BY seq LIMIT ?", kind.id, query.After, limit)
+	rows, err := tx.QueryContext(ctx, selectRecords, kind.id, query.After, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +60,19 @@ type named struct {
 	name string
 }
 
+const (
+	listStages = "SELECT id, name FROM stages WHERE task=?1 AND (?2='' OR name=?2)"
+	listKinds  = "SELECT id, name FROM kinds WHERE task=?1 AND (?2='' OR name=?2)"
+)
+
 // listNames returns the stages or kinds of a task, only the one with that name
 // unless it is empty. Each has an index in the order of a page, so a page over
 // all of them is put together from one page of each.
-func listNames(ctx context.Context, tx *sql.Tx, table string, tid int64, name string) ([]named, error) {
+func listNames(ctx context.Context, tx *sql.Tx, text string, tid int64, name string) ([]named, error) {
 	if err := taskExists(ctx, tx, tid); err != nil {
 		return nil, err
 	}
-	rows, err := tx.QueryContext(ctx,
-		"SELECT id, name FROM "+table+" WHERE task=?1 AND (?2='' OR name=?2)", tid, name)
+	rows, err := tx.QueryContext(ctx, text, tid, name)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 
 // Setting implements pixivoc.SettingStore.
 func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
-	value := []byte{}
+	var value []byte
 	err := s.read(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, "SELECT coalesce(value, x'') FROM settings WHERE name=?", name).Scan(&value)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -21,6 +21,9 @@ func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read setting %q: %w", name, err)
+	}
+	if value == nil {
+		value = []byte{} // nil would say that there is none
 	}
 	return value, nil
 }

@@ -332,6 +332,53 @@ func TestCallerGoneReusesMemory(t *testing.T) {
 	require.JSONEq(t, `{"p":1}`, string(seen.Items[1].Payload))
 }
 
+// TestCloseWaits closes the store while the writer is stuck and more callers
+// wait than the queue takes: all of them are answered first.
+func TestCloseWaits(t *testing.T) {
+	t.Parallel()
+	const callers = 150
+	var spy spy
+	store := openStore(t, storePath(t), spy.options(sqlite.Options{}))
+	purgeAll(t, store)
+	tid := newTask(t, store, 1)
+	gate := newGate()
+	spy.watch(gate.before)
+	result := make(chan error, callers)
+	add := func(i int) {
+		_, err := store.AddItems(t.Context(), tid, keyedItems(fmt.Sprint(i), 1))
+		result <- err
+	}
+	go add(0)
+	<-gate.reached
+	for i := 1; i < callers; i++ {
+		go add(i)
+	}
+	for !store.QueueFull() {
+		runtime.Gosched()
+	}
+	closed := make(chan error, 2)
+	for range 2 {
+		go func() { closed <- store.Close() }()
+	}
+	for {
+		if _, err := store.LoadTask(t.Context(), tid); errors.Is(err, pixivoc.ErrClosed) {
+			break
+		}
+	}
+	close(gate.open)
+	answered := 0
+	for range callers {
+		if err := <-result; err == nil {
+			answered++
+		} else {
+			require.ErrorIs(t, err, pixivoc.ErrClosed, "a caller who came too late")
+		}
+	}
+	require.Greater(t, answered, 64)
+	require.NoError(t, <-closed)
+	require.NoError(t, <-closed)
+}
+
 // TestNoSyncSetting looks at the statements: a setting is written with full
 // sync in both modes, everything else without it under NoSync.
 func TestNoSyncSetting(t *testing.T) {

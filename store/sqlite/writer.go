@@ -17,7 +17,7 @@ const (
 	maxBatch  = 512
 	maxWeight = 4096
 	// purgePause is how long removing leftovers rests after a failure.
-	purgePause = 10 * time.Second
+	purgePause = time.Minute
 )
 
 // operation is something to be done by the writer's goroutine.
