@@ -23,8 +23,8 @@ an artist are fetched from a made-up Pixiv that runs on this machine.
 
 On the way the site asks for a pause, a connection breaks, one work turns out
 to be deleted and one is masked, and the demo stops itself in the middle and
-starts again. At the end every file is compared with its original. The files
-stay in a new folder; the last line says where.
+starts again. At the end every file is compared with its original. Files and
+database stay in a new folder; the last line says where.
 
 ` + exitCodesHelp
 
@@ -43,7 +43,7 @@ func (a *app) demoCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&folder, "save", "o", "", "`folder` for files and database; it must be new or empty (default a temporary one)")
 	cmd.Flags().BoolVar(&remove, "remove", false, "remove the folder at the end")
-	return cmd
+	return onRoad(cmd, "concurrency")
 }
 
 // demo is one run of the demo command.
@@ -74,10 +74,19 @@ func (a *app) demo(ctx context.Context, folder string, remove bool) (err error) 
 		SavePath: filepath.Join(folder, "pictures"), Key: taskKey("demo", demoArtist),
 	}}
 	err = d.run(ctx)
+	if !remove && !a.set.quiet {
+		err = errors.Join(err, a.print(leftText(folder)))
+	}
 	if ctx.Err() != nil {
 		return &exitError{ExitInterrupted, errors.New("interrupted")}
 	}
 	return err
+}
+
+// leftText says what the demo leaves behind.
+func leftText(folder string) string {
+	return "\nAll of the demo, files and database, is in " + folder + ".\n" +
+		"Remove that folder when you have seen enough; pixivoc demo --remove does it by itself.\n"
 }
 
 // demoFolder makes the folder of the demo.

@@ -55,7 +55,7 @@ func (a *app) envCommand() *cobra.Command {
 		Example: "  pixivoc env set timeout=30s concurrency=5\n  pixivoc env set hosts=",
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.envSet(cmd, args) },
 	}
-	cmd.AddCommand(show, get, set)
+	cmd.AddCommand(onRoad(show), get, set)
 	return cmd
 }
 

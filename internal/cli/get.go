@@ -49,7 +49,7 @@ func (a *app) getCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", "", "`folder` for all the works, below the folder to save in")
 	a.set.addDownloadFlags(cmd.Flags())
-	return cmd
+	return onRoad(cmd)
 }
 
 // specs makes a task of that type for each id, each id once.

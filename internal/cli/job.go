@@ -127,7 +127,7 @@ func stoppedText(j job, left []pixivoc.TaskInfo) string {
 	case len(j.tasks) > 1:
 		where = fmt.Sprintf(" with %d of %d tasks to go", len(left), len(j.tasks))
 	case !listing(left[0]):
-		where = fmt.Sprintf(" at %d of %d files", left[0].Now, left[0].Total)
+		where = fmt.Sprintf(" at %d of %s", left[0].Now, plural(left[0].Total, "file", "files"))
 	}
 	return "Stopped" + where + ". What is saved stays, begun files too. To go on: " + j.again + "."
 }

@@ -42,7 +42,8 @@ func (a *app) linksCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&list, "file", "f", "-", "`file` with the addresses; - is standard input")
 	cmd.Flags().StringVar(&referer, "referer", pixiv.DefaultReferer, "`address` to send as Referer; empty sends none")
 	a.set.addDownloadFlags(cmd.Flags())
-	return cmd
+	markGroup(cmd.Flags(), groupDownload, "referer")
+	return onRoad(cmd)
 }
 
 func (a *app) links(ctx context.Context, list, referer string) error {

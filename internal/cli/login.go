@@ -51,7 +51,7 @@ func (a *app) loginCommand() *cobra.Command {
 	cmd.Flags().StringVar(&token, "refresh-token", "", "refresh `token`; - asks for it")
 	cmd.Flags().StringVar(&file, "refresh-token-file", "", "`file` that holds the refresh token")
 	cmd.MarkFlagsMutuallyExclusive("refresh-token", "refresh-token-file")
-	return cmd
+	return onRoad(cmd)
 }
 
 const tokenVariable = "PIXIVOC_REFRESH_TOKEN"

@@ -32,6 +32,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Use:           "pixivoc",
 		Short:         "Fetch works from Pixiv; what was begun is never lost",
 		Long:          rootLong,
+		Version:       versionText(),
 		Args:          cobra.ArbitraryArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -57,6 +58,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpCommandGroupID(groupManage)
 	root.SetCompletionCommandGroupID(groupManage)
 	root.SetUsageFunc(showUsage)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {

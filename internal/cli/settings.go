@@ -13,7 +13,8 @@ import (
 
 // settings are the values of the common flags. Each can also come from the
 // environment variable PIXIVOC_ plus the flag's name in capitals; a flag on
-// the command line wins.
+// the command line wins. Flags that say what one command is to do, such as
+// --files of tasks rm, have no variable: it would be forgotten.
 type settings struct {
 	data        string
 	save        string
@@ -76,6 +77,12 @@ func markGroup(flags *pflag.FlagSet, group string, names ...string) {
 	}
 }
 
+// hasVariable says whether a flag can be given in the environment: the common
+// ones, which have a group, and the token, which the login looks for itself.
+func hasVariable(flag *pflag.Flag) bool {
+	return groupOf(flag) != "" || variable(flag.Name) == tokenVariable
+}
+
 // variable is the environment variable of a flag.
 func variable(flag string) string {
 	return "PIXIVOC_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
@@ -91,7 +98,7 @@ func (s *settings) fill(cmd *cobra.Command, environ map[string]string) error {
 			return
 		}
 		value := environ[variable(flag.Name)]
-		if flag.Annotations[flagGroup] == nil || value == "" {
+		if groupOf(flag) == "" || value == "" {
 			return
 		}
 		if err := flag.Value.Set(value); err != nil && first == nil {

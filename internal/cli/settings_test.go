@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,31 @@ func TestEveryCommonFlagHasAVariable(t *testing.T) {
 	assert.Equal(t, 9*time.Second, *patch.Timeout)
 	assert.True(t, a.set.quiet && a.set.noSync && a.set.sha256)
 	assert.Equal(t, "DEBUG", a.set.logLevel.String())
+}
+
+// TestHelpNamesItsVariables wants each variable that the help of a command
+// names to be one that the command obeys, and no other.
+func TestHelpNamesItsVariables(t *testing.T) {
+	t.Parallel()
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, console: newConsole(new(bytes.Buffer))}
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		var help strings.Builder
+		cmd.SetOut(&help)
+		require.NoError(t, cmd.Usage())
+		for _, name := range regexp.MustCompile("PIXIVOC_[A-Z0-9_]+").FindAllString(help.String(), -1) {
+			flag := cmd.Flag(strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, "PIXIVOC_")), "_", "-"))
+			require.NotNil(t, flag, "%s of %s", name, cmd.CommandPath())
+			assert.True(t, hasVariable(flag), "%s of %s", name, cmd.CommandPath())
+		}
+		for line := range strings.Lines(help.String()) {
+			assert.LessOrEqual(t, len(strings.TrimRight(line, "\n")), helpWidth, line)
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(a.rootCommand())
 }
 
 func TestWrongVariableIsNamed(t *testing.T) {

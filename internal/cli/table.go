@@ -62,6 +62,9 @@ func (r report) savedText() string {
 		return "nothing"
 	}
 	if r.bytes == 0 {
+		if r.files == 1 {
+			return "1 file; it was there already"
+		}
 		return files + "; they were there already"
 	}
 	text := fmt.Sprintf("%s, %s in %s (%s)", files, bytesText(r.bytes), durationText(r.elapsed), rateText(r.bytes, r.elapsed))

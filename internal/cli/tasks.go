@@ -97,7 +97,7 @@ done. One that gave up is tried again.
 	cmd.Flags().BoolVar(&all, "all", false, "all tasks that are not over")
 	cmd.Args = needArgsOr(&all, "the TID of a task, or --all")
 	a.set.addGuaranteeFlags(cmd.Flags())
-	return cmd
+	return onRoad(cmd)
 }
 
 func (a *app) startTasks(ctx context.Context, s *session, tasks []pixivoc.Task) error {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,32 @@ func usageCommands(b *strings.Builder, cmd *cobra.Command) {
 // helpWidth is how wide the help is.
 const helpWidth = 80
 
-// usageFlags writes the flags of a command under headings: its own first.
+// roadFlags is the annotation of a command that names which of the flags about
+// road and pace mean something to it.
+const roadFlags = "pixivoc_road"
+
+// onRoad says that a command goes to the site and obeys these flags, or all.
+func onRoad(cmd *cobra.Command, flags ...string) *cobra.Command {
+	cmd.Annotations = map[string]string{roadFlags: strings.Join(flags, " ")}
+	return cmd
+}
+
+// shows says whether the help of a command shows a flag.
+func shows(cmd *cobra.Command, flag *pflag.Flag, group string) bool {
+	if groupOf(flag) != group {
+		return false
+	}
+	if group != groupRoad || !cmd.HasParent() {
+		return true
+	}
+	names, obeys := cmd.Annotations[roadFlags]
+	return obeys && (names == "" || slices.Contains(strings.Fields(names), flag.Name))
+}
+
+func groupOf(flag *pflag.Flag) string { return strings.Join(flag.Annotations[flagGroup], "") }
+
+// usageFlags writes the flags of a command under headings, its own first, and
+// the variables that may stand for them.
 func usageFlags(b *strings.Builder, cmd *cobra.Command) {
 	headings := []struct{ group, title string }{
 		{"", "Flags:"},
@@ -63,27 +89,27 @@ func usageFlags(b *strings.Builder, cmd *cobra.Command) {
 		{groupRoad, "Road and pace, for this run (to save them: pixivoc env set):"},
 		{groupOutput, "Everywhere:"},
 	}
-	common := false
+	var variables []string
 	for _, heading := range headings {
-		if heading.group == groupRoad && cmd.HasParent() && cmd.HasAvailableSubCommands() {
-			continue // its commands show them
-		}
 		set := pflag.NewFlagSet("", pflag.ContinueOnError)
 		set.SortFlags = false
 		add := func(flag *pflag.Flag) {
-			if strings.Join(flag.Annotations[flagGroup], "") == heading.group {
-				set.AddFlag(flag)
+			if !shows(cmd, flag, heading.group) {
+				return
+			}
+			set.AddFlag(flag)
+			if hasVariable(flag) && !flag.Hidden {
+				variables = append(variables, variable(flag.Name))
 			}
 		}
 		cmd.LocalFlags().VisitAll(add)
 		cmd.InheritedFlags().VisitAll(add)
 		if set.HasAvailableFlags() {
 			fmt.Fprintf(b, "\n%s\n%s", heading.title, set.FlagUsagesWrapped(helpWidth))
-			common = common || heading.group != ""
 		}
 	}
-	if common {
-		b.WriteString("\nA flag under the headings after the first can also be set by a variable:\n" +
-			"PIXIVOC_DATA for --data. A flag wins over its variable.\n")
+	if len(variables) > 0 {
+		fmt.Fprintf(b, "\nVariables that may stand for flags, which win over them:\n  %s\n",
+			wrap(strings.Join(variables, " "), helpWidth-2, "  "))
 	}
 }

@@ -41,5 +41,5 @@ func (a *app) userCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&name, "name", "", "`folder` for the works, below the folder to save in")
 	a.set.addDownloadFlags(cmd.Flags())
-	return cmd
+	return onRoad(cmd)
 }
