@@ -59,6 +59,30 @@ func fenced(t *testing.T, name string) string {
 	return string(found[1])
 }
 
+// TestReadme_CallsWhatItBuilds wants the commands to be of the program that the
+// README builds, under the name by which its help speaks of itself.
+func TestReadme_CallsWhatItBuilds(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, calls := false, 0
+	for _, command := range regexp.MustCompile("(?m)^    (.+)$").FindAllStringSubmatch(string(text), -1) {
+		switch words := strings.Fields(command[1]); {
+		case strings.HasPrefix(command[1], "go build -o pixivoc ./examples/cli"):
+			built = true
+		case words[0] == "pixivoc":
+			calls++
+		case words[0] != "go":
+			t.Errorf("%q is neither of Go nor of what was built", command[1])
+		}
+	}
+	if !built || calls == 0 {
+		t.Errorf("built: %t, called %d times", built, calls)
+	}
+}
+
 // TestReadme_LanguagesAgree holds the two documents to the same headings, table
 // rows, commands and links.
 func TestReadme_LanguagesAgree(t *testing.T) {

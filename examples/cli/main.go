@@ -2,6 +2,8 @@
 // network or account:
 //
 //	go run ./examples/cli demo
+//
+// To have it under its name: go build -o pixivoc ./examples/cli
 package main
 
 import (
