@@ -133,15 +133,11 @@ func notAStore(err error) error {
 // whole, so that a file that is there is never half a store.
 func (s *Store) create(ctx context.Context, schema []string) error {
 	part := s.path + ".new"
-	for _, left := range []string{part, part + "-journal"} {
-		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+	if err := removeNew(part); err != nil {
+		return err
 	}
 	if err := s.build(ctx, part, schema); err != nil {
-		_ = os.Remove(part)
-		_ = os.Remove(part + "-journal")
-		return fmt.Errorf("create: %w", err)
+		return fmt.Errorf("create: %w", errors.Join(err, removeNew(part)))
 	}
 	if err := os.Rename(part, s.path); err != nil {
 		return err
@@ -151,11 +147,23 @@ func (s *Store) create(ctx context.Context, schema []string) error {
 	return syncFolder(filepath.Dir(s.path))
 }
 
+// removeNew removes what an attempt to make a store left.
+func removeNew(part string) error {
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		if err := os.Remove(part + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// build makes the file without a journal and syncs it once at the end: until it
+// has its name nothing of it counts, and a start should not cost a dozen syncs.
 func (s *Store) build(ctx context.Context, path string, schema []string) error {
 	if err := createEmpty(path); err != nil {
 		return err
 	}
-	conn, err := s.connect(ctx, path, "synchronous(full)")
+	conn, err := s.connect(ctx, path, "journal_mode(off)", "synchronous(off)")
 	if err != nil {
 		return err
 	}
@@ -163,7 +171,13 @@ func (s *Store) build(ctx context.Context, path string, schema []string) error {
 	if err == nil {
 		err = migrate(ctx, conn, schema, 0)
 	}
-	return errors.Join(err, translate(conn.close()))
+	if err == nil && s.options.seams.network(filepath.Dir(s.path)) == "" {
+		err = conn.pragma("journal_mode", "wal") // kept in the file, see setJournal
+	}
+	if err := errors.Join(err, translate(conn.close())); err != nil {
+		return err
+	}
+	return syncFile(path)
 }
 
 // createEmpty makes a file that only its owner can read; SQLite gives its own
