@@ -3,6 +3,7 @@ package pixivoc_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -340,6 +341,32 @@ func TestC8_RoadThatIgnoresItsContext(t *testing.T) {
 				}
 				close(hear)
 				callers.Wait()
+			})
+		})
+	}
+}
+
+// C2: a task is deleted with its files at any moment of its work, commits and
+// renames among them. When Delete has answered there is nothing, and nothing
+// comes.
+func TestC2_DeleteAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	for moment := range 40 {
+		t.Run(fmt.Sprint(moment), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				aboutNow()
+				server, work := slowPictures(24)
+				store, folder := memory.New(), t.TempDir()
+				client := newPixivClient(t, server, pixivoc.Config{Store: store, Env: pixivoc.EnvPatch{ConcurrencyNumber: new(6)}})
+				task := startWork(t, client, work.ID, folder)
+				elapse(time.Duration(moment) * 113 * time.Millisecond)
+				require.NoError(t, task.Delete(t.Context(), pixivoc.DeleteOptions{Files: true}))
+				wantFiles(t, folder)
+				wantNothingOf(t, store, task.ID())
+				elapse(time.Hour)
+				wantFiles(t, folder)
+				wantNothingOf(t, store, task.ID())
 			})
 		})
 	}
