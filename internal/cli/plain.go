@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"time"
-
-	"github.com/pixivoc/pixivoc"
 )
 
 const (
@@ -40,7 +38,7 @@ func (w *watch) nextLine(now time.Time, due bool) string {
 	defer w.mu.Unlock()
 	lead := w.model.lead()
 	about := string(lead.State) + " " + lead.StageName
-	if lead.State == pixivoc.StateDownloading && w.model.limited.After(now) {
+	if w.model.paused(now) {
 		about = "limited"
 	}
 	if about == w.said && (!due || !w.changed) {

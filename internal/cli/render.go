@@ -152,6 +152,9 @@ func (v *view) statusLine(s screen, width int, now time.Time) string {
 func (v *view) status(now time.Time) (string, style) {
 	lead := v.lead()
 	waits := printable(lead.Error)
+	if v.paused(now) {
+		return "the site asks for a pause: goes on at " + clockText(v.limited, now), styleYellow
+	}
 	switch lead.State {
 	case pixivoc.StateWaitToken:
 		return "waiting for a login", styleYellow
@@ -165,9 +168,6 @@ func (v *view) status(now time.Time) (string, style) {
 		return "given up: " + waits, styleRed
 	case pixivoc.StateStopped, pixivoc.StateWaitStart:
 		return "stopped", styleYellow
-	}
-	if v.limited.After(now) {
-		return "the site asks for a pause: goes on at " + clockText(v.limited, now), styleYellow
 	}
 	text := stageTitle(lead.StageName)
 	if len(v.tasks) > 1 {

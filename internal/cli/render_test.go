@@ -104,6 +104,8 @@ func TestStatusNamesWhatIsWaitedFor(t *testing.T) {
 		{"listing", func(i *pixivoc.TaskInfo) { i.StageName = "GetWorksNumber" }, 0, "reading the list of works"},
 		{"foreign stage", func(i *pixivoc.TaskInfo) { i.StageName = "Mine\x1b[2J" }, 0, "Mine[2J"},
 		{"rate limit", func(*pixivoc.TaskInfo) {}, 5 * time.Minute, "the site asks for a pause: goes on at 12:05:00"},
+		{"rate limit, start not told yet", func(i *pixivoc.TaskInfo) { i.State = pixivoc.StateQueued }, time.Minute, "the site asks for a pause: goes on at 12:01:00"},
+		{"stopped", func(i *pixivoc.TaskInfo) { i.State = pixivoc.StateStopped }, time.Minute, "stopped"},
 		{"rate limit over", func(*pixivoc.TaskInfo) {}, -time.Second, "downloading"},
 		{"disk full", func(i *pixivoc.TaskInfo) { i.State = pixivoc.StateDiskFull }, 0, "disk full: goes on when there is room in /tmp/pictures"},
 		{"login", func(i *pixivoc.TaskInfo) { i.State = pixivoc.StateWaitToken }, 0, "waiting for a login"},

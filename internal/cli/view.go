@@ -64,6 +64,16 @@ func (v *view) lead() pixivoc.TaskInfo {
 	return pixivoc.TaskInfo{}
 }
 
+// paused says whether the work waits because the site asked for a pause. That a
+// task has left the queue may be told later than that.
+func (v *view) paused(now time.Time) bool {
+	switch v.lead().State {
+	case pixivoc.StateDownloading, pixivoc.StateQueued:
+		return v.limited.After(now)
+	}
+	return false
+}
+
 // finished counts the tasks that have come to an end.
 func (v *view) finished() int {
 	count := 0
