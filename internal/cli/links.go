@@ -19,9 +19,10 @@ import (
 const linksLong = `Fetch a plain list of picture addresses, one http or https address a line.
 
 Nobody needs to be logged in, and any host is allowed. The files go straight
-into the folder, under the names in their addresses. The same command goes on
-after ctrl-C or a crash; a line that was added to the list meanwhile is
-fetched too.
+into the folder, under the names in their addresses; where another file has the
+name already, both stay and the new one gets a hash of its address. The same
+command goes on after ctrl-C or a crash; a line that was added to the list
+meanwhile is fetched too.
 
 ` + exitCodesHelp
 
