@@ -12,13 +12,9 @@ import (
 // flushAfter is how long bytes of a slow body may stay in memory only.
 const flushAfter = 250 * time.Millisecond
 
-// A transfer that has taken recordAfter is made resumable after the death of the
-// process, whatever its size, and a large one that has taken a moment. Making and
-// removing one more file costs as much as making the file itself.
-const (
-	recordAfter = 500 * time.Millisecond
-	moment      = 50 * time.Millisecond
-)
+// recordAfter is how long a transfer may take before the process can die without
+// losing it, whatever its size.
+const recordAfter = 500 * time.Millisecond
 
 // flow is one body on its way into the part.
 type flow struct {
@@ -195,15 +191,12 @@ func (f *flow) write(chunk []byte) error {
 	return onDisk(err)
 }
 
-// worthRecording says whether the part needs its sidecar now: more than one
-// buffer is still to come, and what is here is many bytes, or took long. Bytes
-// that came within a moment can be had again in a moment.
+// worthRecording says whether the part needs its sidecar now: many bytes would
+// be lost with the process, or few that took long, and more than one buffer is
+// still to come.
 func (f *flow) worthRecording() bool {
-	if f.part.hasSidecar || !f.validator.proves() || f.total-f.part.size <= int64(len(f.buf)) {
-		return false
-	}
-	passed := time.Since(f.began)
-	return passed > recordAfter || passed > moment && f.part.size >= f.fetcher.options.ResumeSize
+	return !f.part.hasSidecar && f.validator.proves() && f.total-f.part.size > int64(len(f.buf)) &&
+		(f.part.size >= f.fetcher.options.ResumeSize || time.Since(f.began) > recordAfter)
 }
 
 // rate finds bodies that are slower than a floor, over windows of one time-out.

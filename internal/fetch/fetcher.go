@@ -23,10 +23,10 @@ type Options struct {
 	Backoff, MaxBackoff time.Duration
 	// BufferSize is the memory of one transfer in bytes. Default 256 KiB.
 	BufferSize int
-	// ResumeSize is from how many bytes on a transfer can be resumed after the
-	// death of the process: once that many have come, and took more than 50 ms,
-	// what is needed for that is written beside the part. After half a second
-	// it is written for fewer too. An orderly end loses nothing. Default 1 MiB.
+	// ResumeSize is how many bytes of a transfer may be lost when the process
+	// dies: once that many have come, or half a second has passed, what is
+	// needed to resume is written beside the part. Less would cost a second
+	// file for each picture. An orderly end loses nothing. Default 1 MiB.
 	ResumeSize int64
 	// SyncConcurrency is how many files of a group are synced at a time.
 	// Default 16.
