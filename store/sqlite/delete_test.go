@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -32,26 +33,35 @@ func TestS5_DeleteInPortions(t *testing.T) {
 	}
 	purgeAll(t, store)
 	before := look(t, store, small)
-	spy.watch(nil)
-	require.NoError(t, store.DeleteTask(t.Context(), big))
-	for purged := false; !purged; {
-		require.Equal(t, before.Counts, look(t, store, small).Counts)
-		require.NoError(t, store.SetSetting(t.Context(), "name", []byte("value")))
-		var err error
-		purged, err = store.Purged(t.Context())
-		require.NoError(t, err)
-	}
+	// Somebody comes to write while the third portion is being removed.
 	portions, inBetween := 0, 0
-	for _, statement := range spy.statements() {
+	reached, goOn := make(chan struct{}), make(chan struct{})
+	spy.watch(func(statement string) error {
 		switch {
 		case strings.HasPrefix(statement, "DELETE FROM items"):
-			portions++
-		case strings.HasPrefix(statement, "INSERT INTO settings") && portions > 0 && portions < 16:
-			inBetween++
+			if portions++; portions == 3 {
+				close(reached)
+				<-goOn
+			}
+		case strings.HasPrefix(statement, "INSERT INTO settings"):
+			inBetween = portions
 		}
+		return nil
+	})
+	require.NoError(t, store.DeleteTask(t.Context(), big))
+	<-reached
+	saved := make(chan error, 1)
+	go func() { saved <- store.SetSetting(t.Context(), "name", []byte("value")) }()
+	for waiting := 0; waiting == 0; waiting, _ = store.Queued() {
+		runtime.Gosched()
 	}
+	require.Equal(t, before, look(t, store, small))
+	close(goOn)
+	require.NoError(t, <-saved)
+	purgeAll(t, store)
+	require.NoError(t, store.SetSetting(t.Context(), "name", nil)) // the writer is past the counting
 	require.GreaterOrEqual(t, portions, 16)
-	require.NotZero(t, inBetween, "others wait for the whole deletion")
+	require.Equal(t, 3, inBetween, "it had to wait for more than one portion")
 	require.Equal(t, before, look(t, store, small))
 	require.NoError(t, store.Close())
 	require.Equal(t, 10, rows(t, path, "items"))

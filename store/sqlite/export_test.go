@@ -57,5 +57,5 @@ func (s *Store) Purged(ctx context.Context) (purged bool, err error) {
 	return purged, err
 }
 
-// QueueFull reports whether no more callers can leave an operation.
-func (s *Store) QueueFull() bool { return len(s.writer.operations) == queueLength }
+// Queued returns how many operations wait for the writer, and how many can.
+func (s *Store) Queued() (waiting, most int) { return len(s.writer.operations), queueLength }

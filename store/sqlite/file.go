@@ -157,13 +157,14 @@ func removeNew(part string) error {
 	return nil
 }
 
-// build makes the file without a journal and syncs it once at the end: until it
-// has its name nothing of it counts, and a start should not cost a dozen syncs.
+// build makes the file with its journal in memory and syncs it once at the end:
+// until it has its name nothing of it counts, and a start should not cost a dozen
+// syncs.
 func (s *Store) build(ctx context.Context, path string, schema []string) error {
 	if err := createEmpty(path); err != nil {
 		return err
 	}
-	conn, err := s.connect(ctx, path, "journal_mode(off)", "synchronous(off)")
+	conn, err := s.connect(ctx, path, "journal_mode(memory)", "synchronous(off)")
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ const (
 
 // forget empties the write-ahead log. What could not be done is done by the next
 // one, or when the store is closed.
-func (w *writer) forget() error {
+func (w *writer) forget() {
 	busy := int64(1)
 	err := w.conn.script(forgetTimeout)
 	if err == nil {
@@ -27,5 +27,4 @@ func (w *writer) forget() error {
 	case busy != 0:
 		w.log.Warn("a replaced setting stays readable in the write-ahead log for now", "cause", "somebody reads the store")
 	}
-	return nil
 }

@@ -2,10 +2,12 @@ package sqlite_test
 
 import (
 	"bytes"
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,4 +81,32 @@ func TestG15_ForgetWaitsForNobody(t *testing.T) {
 	require.NoError(t, reader.Rollback())
 	require.NoError(t, store.SetSetting(t.Context(), "other", []byte("value")))
 	require.Empty(t, readable(t, path, "canary"))
+}
+
+// Who saves a setting need not wait for the forgetting: C4 holds there, too.
+func TestC4_CancelledWhileForgetting(t *testing.T) {
+	t.Parallel()
+	var spy spy
+	store := openStore(t, storePath(t), spy.options(sqlite.Options{}))
+	reached, open := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	spy.watch(func(statement string) error {
+		if strings.HasPrefix(statement, "PRAGMA wal_checkpoint") {
+			once.Do(func() {
+				close(reached)
+				<-open
+			})
+		}
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- store.SetSetting(ctx, "token", []byte("value")) }()
+	<-reached
+	cancel()
+	require.ErrorIs(t, <-result, context.Canceled)
+	value, err := store.Setting(t.Context(), "token")
+	require.NoError(t, err)
+	require.Equal(t, "value", string(value))
+	close(open)
 }

@@ -35,7 +35,7 @@ func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
 // or Close.
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
 	value = bytes.Clone(value)
-	err := s.submit(ctx, &operation{write: true, essential: true, flush: true, run: func(tx *transaction) (err error) {
+	err := s.submit(ctx, &operation{write: true, essential: true, secret: true, run: func(tx *transaction) (err error) {
 		if value == nil {
 			_, err = tx.conn.exec("DELETE FROM settings WHERE name=?", name)
 		} else {
@@ -46,7 +46,5 @@ func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error
 	if err != nil {
 		return fmt.Errorf("save setting %q: %w", name, err)
 	}
-	// The setting is saved, whatever becomes of the one before.
-	_ = s.inspect(context.WithoutCancel(ctx), (*writer).forget, nil)
 	return nil
 }

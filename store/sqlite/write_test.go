@@ -353,7 +353,7 @@ func TestCloseWaits(t *testing.T) {
 	for i := 1; i < callers; i++ {
 		go add(i)
 	}
-	for !store.QueueFull() {
+	for waiting, most := 0, 1; waiting < most; waiting, most = store.Queued() {
 		runtime.Gosched()
 	}
 	closed := make(chan error, 2)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,8 +33,9 @@ type operation struct {
 	write bool
 	// essential operations must work while the disk is full.
 	essential bool
-	// flush makes the transaction survive a power cut even with NoSync.
-	flush bool
+	// secret makes the transaction survive a power cut even with NoSync, and
+	// what it replaced be forgotten before the answer.
+	secret bool
 	// weight is about how many rows are written.
 	weight int
 
@@ -216,6 +218,9 @@ func (w *writer) commit(batch []*operation) {
 	} else {
 		w.reserve.restore()
 	}
+	if err == nil && secret(batch) {
+		w.forget()
+	}
 	for _, op := range batch {
 		if err != nil {
 			op.result = err
@@ -235,11 +240,7 @@ func (w *writer) suspect(err error) {
 // transact runs the operations in one transaction. The error is that of the
 // transaction; the operations have results of their own.
 func (w *writer) transact(batch []*operation) error {
-	flush := false
-	for _, op := range batch {
-		flush = flush || op.flush
-	}
-	if flush && w.noSync {
+	if w.noSync && secret(batch) {
 		if err := w.conn.script(syncFull); err != nil {
 			return err
 		}
@@ -260,6 +261,10 @@ func (w *writer) transact(batch []*operation) error {
 		}
 	}
 	return tx.commit()
+}
+
+func secret(batch []*operation) bool {
+	return slices.ContainsFunc(batch, func(op *operation) bool { return op.secret })
 }
 
 const (
