@@ -13,7 +13,7 @@ import (
 // complete fills in what depends on other settings and looks at what a single
 // setting cannot know. Errors are *usageError.
 func (s *Settings) complete() error {
-	if err := s.checkTogether(); err != nil {
+	if err := errors.Join(s.checkTogether(), s.takePassword()); err != nil {
 		return &usageError{err}
 	}
 	var err error
@@ -51,16 +51,29 @@ func (s *Settings) checkTogether() error {
 	case s.PasswordFile != "" && s.password != "":
 		return fmt.Errorf("%s: %s is set too; choose one", s.from("password-file"), passwordVariable)
 	}
+	for _, road := range []string{"proxy-mode", "proxy", "host"} {
+		if s.Demo && s.isGiven(road) {
+			return fmt.Errorf("%s: a demo has its own road, to a Pixiv on this machine", s.from(road))
+		}
+	}
 	if s.TLSKey != "" {
 		if err := checkSecretFile(s.TLSKey); err != nil {
 			return fmt.Errorf("%s: %w", s.from("tls-key"), err)
 		}
 	}
-	if _, err := s.ownerPassword(); err != nil {
-		return err
-	}
 	_, err := s.patch()
 	return err
+}
+
+// takePassword reads the file of the password, once: it may be a pipe.
+func (s *Settings) takePassword() (err error) {
+	if s.PasswordFile == "" {
+		return nil
+	}
+	if s.password, err = readPassword(s.PasswordFile); err != nil {
+		return fmt.Errorf("%s: %w", s.from("password-file"), err)
+	}
+	return nil
 }
 
 // trusted returns the networks of the trusted proxies.

@@ -27,10 +27,7 @@ func openBook(ctx context.Context, store pixivoc.SettingStore, s *Settings) (boo
 	if err != nil {
 		return nil, "", fmt.Errorf("accounts: %w", err)
 	}
-	password, err := s.ownerPassword()
-	if err != nil {
-		return nil, "", err
-	}
+	password := s.password
 	if password == "" {
 		if len(book.Accounts()) > 0 {
 			return book, "", nil
@@ -42,18 +39,6 @@ func openBook(ctx context.Context, store pixivoc.SettingStore, s *Settings) (boo
 		return nil, "", fmt.Errorf("account %s: %w", owner, err)
 	}
 	return book, made, nil
-}
-
-// ownerPassword returns the password that somebody gave, or "".
-func (s *Settings) ownerPassword() (string, error) {
-	if s.PasswordFile == "" {
-		return s.password, nil
-	}
-	password, err := readPassword(s.PasswordFile)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", s.from("password-file"), err)
-	}
-	return password, nil
 }
 
 // recognise returns the account of a bearer token, or of a name and a password

@@ -3,7 +3,6 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,27 +24,6 @@ import (
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/server/socketapi"
 )
-
-// patience bounds every wait for another process.
-const patience = time.Minute
-
-// output collects what a process writes.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 // process is a daemon of its own.
 type process struct {
@@ -207,7 +185,7 @@ func (p *process) send(t *testing.T, q request) (status int, body string, header
 	if q.method == "" {
 		q.method = http.MethodGet
 	}
-	r, err := http.NewRequestWithContext(t.Context(), q.method, p.URL+q.path, bytes.NewReader([]byte(q.body)))
+	r, err := http.NewRequestWithContext(t.Context(), q.method, p.URL+q.path, strings.NewReader(q.body))
 	require.NoError(t, err)
 	for name, values := range q.header {
 		r.Header[name] = values

@@ -229,6 +229,28 @@ func TestP3_SIGTERMWithTransfers(t *testing.T) {
 	second.stop(t)
 }
 
+// TestP3_AnswersFinish has a request half sent when the signal comes.
+func TestP3_AnswersFinish(t *testing.T) {
+	t.Parallel()
+	p := start(t, "--demo", "--shutdown-timeout=10m")
+	conn := dial(t, p.HTTP)
+	const body = `{"name":"admin","password":"wrong"}`
+	_, err := fmt.Fprintf(conn, "POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n%s", len(body), body[:10])
+	require.NoError(t, err)
+	// The answer to a later request says that the first one is being served.
+	status, _, _ := p.send(t, request{path: "/readyz"})
+	require.Equal(t, http.StatusOK, status)
+	p.signal(t, syscall.SIGTERM)
+	require.Equal(t, "STOPPING=1", <-p.told)
+	_, err = io.WriteString(conn, body[10:])
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	assert.Equal(t, ExitOrderly, p.end(t))
+}
+
 // TestP3_SecondSignal holds the daemon at its end, and signals again.
 func TestP3_SecondSignal(t *testing.T) {
 	t.Parallel()

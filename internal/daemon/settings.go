@@ -56,7 +56,7 @@ type Settings struct {
 	ReadyFile        string
 	Demo             bool
 
-	// password is the one of the environment, which has no flag.
+	// password is the one of the environment or of PasswordFile.
 	password string
 	// source tells where the value of each setting came from, by name;
 	// a setting that has its default is not there.

@@ -203,6 +203,7 @@ func TestP8_BrokenSettings(t *testing.T) {
 		{name: "proxy", args: []string{"--proxy", "ftp://a"}, want: `^--proxy: `},
 		{name: "host entry", args: []string{"--host", "i.pximg.net"}, want: `^--host: `},
 		{name: "two roads", args: []string{"--proxy", "http://a:1", "--host", "a.example=192.0.2.1"}, want: `--proxy and --host want different roads`},
+		{name: "road of a demo", args: []string{"--demo", "--proxy", "http://a:1"}, want: `^--proxy: a demo has its own road`},
 		{name: "no doors", args: []string{"--http=off", "--socket="}, want: `--http: is off, and --socket too`},
 		{name: "half of TLS", args: []string{"--tls-cert", "c.pem"}, want: `tls-cert and tls-key: give both or none`},
 		{name: "unknown flag", args: []string{"--sockets", "x"}, want: `^--sockets: there is no such flag`},
@@ -227,9 +228,7 @@ func TestP8_SecretFiles(t *testing.T) {
 		c, err := loadText(t, []string{"--password-file", name}, nil, "")
 		if good {
 			require.NoError(t, err, mode)
-			password, err := c.settings.ownerPassword()
-			require.NoError(t, err)
-			assert.Equal(t, "secret", password, "without the line break")
+			assert.Equal(t, "secret", c.settings.password, "without the line break")
 			continue
 		}
 		require.ErrorContains(t, err, "every user can read or change it", mode)
