@@ -28,7 +28,7 @@ func TestCreate_SameKeyFromManyGoroutines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := newClient(t, pixivoc.Config{Store: store(t), Types: []pixivoc.TaskType{countTo(1200, record("Work"))}})
+			client := newClient(t, pixivoc.Config{Store: store(t), Types: []pixivoc.TaskType{countTo(600, record("Work"))}})
 			var tids sync.Map
 			var makers sync.WaitGroup
 			for i := range 32 {
@@ -49,7 +49,7 @@ func TestCreate_SameKeyFromManyGoroutines(t *testing.T) {
 			tids.Range(func(_, task any) bool {
 				count++
 				info := wait(t, task.(pixivoc.Task), pixivoc.StateOver)
-				if info.Total != 1200 || len(records(t, task.(pixivoc.Task))) != 1200 {
+				if info.Total != 600 || len(records(t, task.(pixivoc.Task))) != 600 {
 					t.Errorf("%+v", info)
 				}
 				return true

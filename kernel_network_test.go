@@ -108,13 +108,12 @@ func TestN8_TaskOutlivesAnOutage(t *testing.T) {
 
 func outage(t *testing.T, listing bool, atATime int, silent bool) {
 	aboutNow()
-	const works = 300
-	server := pixivtest.NewUnstartedServer(pixivtest.Config{})
-	user := server.Populate(pixivtest.Population{Works: works, Sizes: pixivtest.Between{Min: 4 << 10, Max: 5 << 10}})[0]
+	server := pixivtest.NewUnstartedServer(pixivtest.Config{PageSize: 12})
+	user := server.Populate(pixivtest.Population{Works: 120, Sizes: pixivtest.Between{Min: 4 << 10, Max: 5 << 10}})[0]
 	server.Script(pixivtest.Rule{Match: imageHost, Do: pixivtest.Drip{Bytes: 512, Every: 200 * time.Millisecond}})
-	begins := time.Now().Add(10 * time.Second) // the fourth of eleven pages
+	begins := time.Now().Add(10 * time.Second) // the fourth of ten pages
 	if !listing {
-		begins = time.Now().Add(45 * time.Second)
+		begins = time.Now().Add(40 * time.Second)
 	}
 	ends := begins.Add(10 * time.Minute)
 	road := newWeather(server, func(at time.Time) bool { return at.After(begins) && at.Before(ends) })

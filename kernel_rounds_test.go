@@ -128,11 +128,15 @@ func TestRounds_WaitsForLostClaims(t *testing.T) {
 					t.Fatal(err)
 				}
 				store.spoil(notForEver(nil))
+				begin := time.Now()
 				if err := task.Start(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				if info := wait(t, task, pixivoc.StateOver); info.Now != 10 {
 					t.Errorf("%+v", info)
+				}
+				if took := time.Since(begin); took > time.Minute && method == "Commit" {
+					t.Errorf("claims that could have been given back were held: the run took %s", took)
 				}
 				if n := store.count("CountItems"); n > 500 {
 					t.Errorf("the run counted its items %d times while it waited", n)

@@ -159,3 +159,29 @@ func TestU_ImageHostStaysBroken(t *testing.T) {
 		})
 	}
 }
+
+// U17: heads of answers that no client should take, over TLS. The connection is
+// dropped, and the picture is asked for again.
+func TestU17_HeadsOverTLS(t *testing.T) {
+	t.Parallel()
+	for name, head := range map[string]pixivtest.ExtraHeaders{
+		"2,000 fields": {Count: 2000, Size: 100},
+		"10 MB":        {Count: 1, Size: 10 << 20},
+		"a NUL":        {Raw: "X-Nul: a\x00b\r\n"},
+		"no field":     {Raw: "nonsense\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := newRealPixiv(t, pixivtest.Config{})
+			work := server.AddWork(pixivtest.Work{AllPages: pixivtest.Page{Size: 4096}})
+			server.Script(once(head)...)
+			client, folder := newPixivClient(t, server, byTable(server)), t.TempDir()
+			task := startWork(t, client, work.ID, folder)
+			wait(t, task, pixivoc.StateOver)
+			wantOriginals(t, server, folder)
+			if n := server.Counts(server.Picture(work.ID, 0).Path).Requests; n != 2 {
+				t.Errorf("%d requests, want 2", n)
+			}
+		})
+	}
+}

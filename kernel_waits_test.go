@@ -351,7 +351,7 @@ func TestC8_RoadThatIgnoresItsContext(t *testing.T) {
 // comes.
 func TestC2_DeleteAtAnyMoment(t *testing.T) {
 	t.Parallel()
-	for moment := range 40 {
+	for moment := range 20 {
 		t.Run(fmt.Sprint(moment), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -360,7 +360,7 @@ func TestC2_DeleteAtAnyMoment(t *testing.T) {
 				store, folder := memory.New(), t.TempDir()
 				client := newPixivClient(t, server, pixivoc.Config{Store: store, Env: pixivoc.EnvPatch{ConcurrencyNumber: new(6)}})
 				task := startWork(t, client, work.ID, folder)
-				elapse(time.Duration(moment) * 113 * time.Millisecond)
+				elapse(time.Duration(moment) * 227 * time.Millisecond)
 				require.NoError(t, task.Delete(t.Context(), pixivoc.DeleteOptions{Files: true}))
 				wantFiles(t, folder)
 				wantNothingOf(t, store, task.ID())
