@@ -77,8 +77,9 @@ type Task interface {
 
 // DeleteOptions says what Task.Delete does beside removing the task.
 type DeleteOptions struct {
-	// Files also removes the files named in the task's records, and the
-	// folders that this leaves empty.
+	// Files also removes the files that the task saved, what it had begun, and
+	// the folders that this leaves empty. A file that was there before the task
+	// came to it stays.
 	Files bool
 }
 

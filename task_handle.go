@@ -53,11 +53,12 @@ func (t task) Start(ctx context.Context) error {
 		}
 		stored.State, stored.Error, stored.Idle = StateQueued, "", 0
 	}
-	if err := c.queue.add(newJob(stored)); err != nil {
-		return err
+	// Told before the run can tell anything itself.
+	if info, err := c.describe(ctx, stored); err == nil && !info.Running {
+		info.State = StateQueued
+		c.events.publish(Event{Kind: EventTaskChanged, Task: info})
 	}
-	c.publishTask(ctx, EventTaskChanged, t.tid)
-	return nil
+	return c.queue.add(newJob(stored))
 }
 
 func (t task) Stop(ctx context.Context) error {
