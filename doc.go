@@ -23,7 +23,8 @@
 //
 // When the process dies on the way, the next one opens the same store and
 // starts the same task: what is done is done, and a large file goes on at the
-// byte where it stopped. See [Config.AutoStart].
+// byte where it stopped. Name the task with [TaskSpec].Key, and Create gives it
+// back in place of a second one; or let [Config].AutoStart start it.
 //
 // # Tasks, stages, items
 //

@@ -93,7 +93,8 @@ type TaskInfo struct {
 	StageName string `json:"stage_name"`
 	Running   bool   `json:"running"`
 	// Now counts the finished items of the current stage and Total all of
-	// them: 0 <= Now <= Total. A task that is over has Now = Total.
+	// them: 0 <= Now <= Total. For a task that is over both count the items of
+	// all stages.
 	Now      int    `json:"now"`
 	Total    int    `json:"total"`
 	SavePath string `json:"save_path"`
