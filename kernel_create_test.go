@@ -186,12 +186,12 @@ func TestC6_ShutdownInTheMiddle(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var client pixivoc.Client
 			ended := make(chan error, 1)
-			suicidal := stage("Work", func(ctx context.Context, _ pixivoc.Runtime, _ number) (pixivoc.Output, error) {
+			closing := stage("Work", func(ctx context.Context, _ pixivoc.Runtime, _ number) (pixivoc.Output, error) {
 				err := client.Shutdown(ctx)
 				ended <- err
 				return pixivoc.Output{}, err
 			})
-			client = newClient(t, pixivoc.Config{Types: []pixivoc.TaskType{countTo(1, suicidal)}})
+			client = newClient(t, pixivoc.Config{Types: []pixivoc.TaskType{countTo(1, closing)}})
 			create(t, client)
 			if err := <-ended; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "Work") {
 				t.Errorf("Shutdown in a stage: %v", err)

@@ -71,31 +71,33 @@ func TestD3_FolderChangesWhileRunning(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				aboutNow()
-				server, work := slowPictures(12)
-				client, parent, elsewhere := newPixivClient(t, server, pixivoc.Config{}), t.TempDir(), t.TempDir()
-				savePath := filepath.Join(parent, "save")
-				task := startWork(t, client, work.ID, savePath)
-				elapse(2500 * time.Millisecond)
-				require.NoError(t, test.change(savePath, filepath.Join(savePath, "works"), elsewhere))
-				if test.landed != "" {
-					if info := wait(t, task, pixivoc.StateOver); info.Failed != 0 {
-						t.Errorf("%+v", info)
-					}
-					wantOriginals(t, server, filepath.Join(parent, test.landed))
-				} else {
-					info := wait(t, task, pixivoc.StateError)
-					if !strings.Contains(info.Error, "works") {
-						t.Errorf("the error does not name what is in the way: %s", info.Error)
-					}
-				}
-				wantFiles(t, elsewhere)
-				if text, err := os.ReadFile(savePath); err == nil && string(text) != "mine" {
-					t.Errorf("the file in the way was written to: %q", text)
-				}
-			})
+			synctest.Test(t, func(t *testing.T) { folderChanges(t, test.change, test.landed) })
 		})
+	}
+}
+
+func folderChanges(t *testing.T, change func(savePath, folder, elsewhere string) error, landed string) {
+	aboutNow()
+	server, work := slowPictures(12)
+	client, parent, elsewhere := newPixivClient(t, server, pixivoc.Config{}), t.TempDir(), t.TempDir()
+	savePath := filepath.Join(parent, "save")
+	task := startWork(t, client, work.ID, savePath)
+	elapse(2500 * time.Millisecond)
+	require.NoError(t, change(savePath, filepath.Join(savePath, "works"), elsewhere))
+	if landed != "" {
+		if info := wait(t, task, pixivoc.StateOver); info.Failed != 0 {
+			t.Errorf("%+v", info)
+		}
+		wantOriginals(t, server, filepath.Join(parent, landed))
+	} else {
+		info := wait(t, task, pixivoc.StateError)
+		if !strings.Contains(info.Error, "works") {
+			t.Errorf("the error does not name what is in the way: %s", info.Error)
+		}
+	}
+	wantFiles(t, elsewhere)
+	if text, err := os.ReadFile(savePath); err == nil && string(text) != "mine" {
+		t.Errorf("the file in the way was written to: %q", text)
 	}
 }
 

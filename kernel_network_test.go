@@ -207,47 +207,49 @@ func TestN1_N2_N3_WhatTheUserSees(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				aboutNow()
-				server := pixivtest.NewUnstartedServer(pixivtest.Config{})
-				work := server.AddWork(pixivtest.Work{AllPages: pixivtest.Page{Size: 8192}})
-				server.Script(pixivtest.Rule{Match: imageHost, Do: pixivtest.Stall{At: aHalf}})
-				host, key := pixivtest.HostImages, fmt.Sprintf("%d_p0", work.ID)
-				if strings.Contains(name, "API") {
-					host, key = pixivtest.HostAPI, fmt.Sprint(work.ID)
-				}
-				client := newPixivClient(t, server, pixivoc.Config{
-					MaxIdleRounds: 3, Env: pixivoc.EnvPatch{Timeout: new(10 * time.Second), Increment: new(false)},
-					HTTP: road(func(request *http.Request) (*http.Response, error) {
-						if request.URL.Host == host && test.fault != nil {
-							return nil, test.fault(request)
-						}
-						return server.RoundTripper().RoundTrip(request)
-					}),
-				})
-				folder := t.TempDir()
-				task := startWork(t, client, work.ID, folder)
-				info := wait(t, task, pixivoc.StateError)
-				item := itemsOf(t, task)[key]
-				for _, text := range []string{info.Error, item.Detail} {
-					if !strings.Contains(text, test.text) || !strings.Contains(text, host) {
-						t.Errorf("%q does not say %q of %s", text, test.text, host)
-					}
-				}
-				if item.State != pixivoc.ItemPending || item.Reason != pixivoc.ReasonNetwork || item.Attempts != 3 {
-					t.Errorf("%+v", item)
-				}
-				server.ClearScript()
-				test.fault = nil
-				if err := task.Start(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				wait(t, task, pixivoc.StateOver)
-				wantOriginals(t, server, folder)
-				if strings.HasPrefix(name, "N3") && server.TotalCounts().Ranged == 0 {
-					t.Error("the half that was there was fetched again")
-				}
-			})
+			synctest.Test(t, func(t *testing.T) { unreachableForGood(t, name, test.fault, test.text) })
 		})
+	}
+}
+
+func unreachableForGood(t *testing.T, name string, fault func(*http.Request) error, text string) {
+	aboutNow()
+	server := pixivtest.NewUnstartedServer(pixivtest.Config{})
+	work := server.AddWork(pixivtest.Work{AllPages: pixivtest.Page{Size: 8192}})
+	server.Script(pixivtest.Rule{Match: imageHost, Do: pixivtest.Stall{At: aHalf}})
+	host, key := pixivtest.HostImages, fmt.Sprintf("%d_p0", work.ID)
+	if strings.Contains(name, "API") {
+		host, key = pixivtest.HostAPI, fmt.Sprint(work.ID)
+	}
+	client := newPixivClient(t, server, pixivoc.Config{
+		MaxIdleRounds: 3, Env: pixivoc.EnvPatch{Timeout: new(10 * time.Second), Increment: new(false)},
+		HTTP: road(func(request *http.Request) (*http.Response, error) {
+			if request.URL.Host == host && fault != nil {
+				return nil, fault(request)
+			}
+			return server.RoundTripper().RoundTrip(request)
+		}),
+	})
+	folder := t.TempDir()
+	task := startWork(t, client, work.ID, folder)
+	info := wait(t, task, pixivoc.StateError)
+	item := itemsOf(t, task)[key]
+	for _, shown := range []string{info.Error, item.Detail} {
+		if !strings.Contains(shown, text) || !strings.Contains(shown, host) {
+			t.Errorf("%q does not say %q of %s", shown, text, host)
+		}
+	}
+	if item.State != pixivoc.ItemPending || item.Reason != pixivoc.ReasonNetwork || item.Attempts != 3 {
+		t.Errorf("%+v", item)
+	}
+	server.ClearScript()
+	fault = nil
+	if err := task.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, task, pixivoc.StateOver)
+	wantOriginals(t, server, folder)
+	if strings.HasPrefix(name, "N3") && server.TotalCounts().Ranged == 0 {
+		t.Error("the half that was there was fetched again")
 	}
 }

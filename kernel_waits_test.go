@@ -287,63 +287,65 @@ func TestC8_RoadThatIgnoresItsContext(t *testing.T) {
 	for _, by := range []string{"Client.Do", "a stage", "a login", "a refresh"} {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				hear := make(chan struct{})
-				ask := func(do func(*http.Request) (*http.Response, error), host string) error {
-					_, err := do(getRequest(t, "https://"+host))
-					return err
-				}
-				site := testSite(new(atomic.Int32))
-				exchange := site.Exchange
-				site.Exchange = func(ctx context.Context, client *http.Client, grant pixivoc.Grant) (pixivoc.Token, error) {
-					if grant.RefreshToken() == "seed" {
-						return exchange(ctx, client, grant)
-					}
-					<-hear
-					return pixivoc.Token{}, errors.New("too late")
-				}
-				client := newClient(t, pixivoc.Config{
-					Site: site, Env: noPause(),
-					Types: []pixivoc.TaskType{countTo(1, stage("Ask", func(_ context.Context, rt pixivoc.Runtime, _ number) (pixivoc.Output, error) {
-						return pixivoc.Output{}, ask(rt.Do, "www.example.org")
-					}))},
-					HTTP: road(func(request *http.Request) (*http.Response, error) {
-						<-hear
-						return nil, errors.New("too late")
-					}),
-				})
-				var callers sync.WaitGroup
-				switch by {
-				case "Client.Do":
-					callers.Go(func() { _ = ask(client.Do, "www.example.org") })
-				case "a login":
-					callers.Go(func() { _, _ = client.Login(context.Background(), pixivoc.RefreshToken("x")) })
-				case "a refresh":
-					login(t, client)
-					elapse(2 * time.Hour)
-					callers.Go(func() { _ = ask(client.Do, "api.example.org") })
-				default:
-					create(t, client)
-				}
-				elapse(time.Second)
-				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-				defer cancel()
-				ended := make(chan error, 1)
-				go func() { ended <- client.Shutdown(ctx) }()
-				elapse(4 * time.Second)
-				select {
-				case err := <-ended:
-					if by != "a login" && !errors.Is(err, context.DeadlineExceeded) {
-						t.Errorf("Shutdown: %v", err)
-					}
-				default:
-					t.Error("Shutdown goes on after its deadline")
-				}
-				close(hear)
-				callers.Wait()
-			})
+			synctest.Test(t, func(t *testing.T) { shutdownBesideDeaf(t, by) })
 		})
 	}
+}
+
+func shutdownBesideDeaf(t *testing.T, by string) {
+	hear := make(chan struct{})
+	ask := func(do func(*http.Request) (*http.Response, error), host string) error {
+		_, err := do(getRequest(t, "https://"+host))
+		return err
+	}
+	site := testSite(new(atomic.Int32))
+	exchange := site.Exchange
+	site.Exchange = func(ctx context.Context, client *http.Client, grant pixivoc.Grant) (pixivoc.Token, error) {
+		if grant.RefreshToken() == "seed" {
+			return exchange(ctx, client, grant)
+		}
+		<-hear
+		return pixivoc.Token{}, errors.New("too late")
+	}
+	client := newClient(t, pixivoc.Config{
+		Site: site, Env: noPause(),
+		Types: []pixivoc.TaskType{countTo(1, stage("Ask", func(_ context.Context, rt pixivoc.Runtime, _ number) (pixivoc.Output, error) {
+			return pixivoc.Output{}, ask(rt.Do, "www.example.org")
+		}))},
+		HTTP: road(func(request *http.Request) (*http.Response, error) {
+			<-hear
+			return nil, errors.New("too late")
+		}),
+	})
+	var callers sync.WaitGroup
+	switch by {
+	case "Client.Do":
+		callers.Go(func() { _ = ask(client.Do, "www.example.org") })
+	case "a login":
+		callers.Go(func() { _, _ = client.Login(context.Background(), pixivoc.RefreshToken("x")) })
+	case "a refresh":
+		login(t, client)
+		elapse(2 * time.Hour)
+		callers.Go(func() { _ = ask(client.Do, "api.example.org") })
+	default:
+		create(t, client)
+	}
+	elapse(time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- client.Shutdown(ctx) }()
+	elapse(4 * time.Second)
+	select {
+	case err := <-ended:
+		if by != "a login" && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Shutdown: %v", err)
+		}
+	default:
+		t.Error("Shutdown goes on after its deadline")
+	}
+	close(hear)
+	callers.Wait()
 }
 
 // C2: a task is deleted with its files at any moment of its work, commits and
