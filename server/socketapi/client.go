@@ -21,7 +21,8 @@ import (
 var (
 	// ErrDisconnected: the connection was lost after a request was sent and
 	// before its reply came. Whether the server did it is not known. Requests
-	// that may be made twice are repeated and do not end so.
+	// that may be made twice are repeated and end so only when that does not
+	// help, for instance because they are longer than the server takes.
 	ErrDisconnected = errors.New("connection lost, the outcome is not known")
 	// ErrRefused: the server refused what a command of PixivOC asked for. It
 	// does not say why; the new commands do.

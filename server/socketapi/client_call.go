@@ -18,9 +18,13 @@ const (
 	onceOnly     repetition = false
 )
 
+// maxTries is how often a request is sent: one that ends the connection each
+// time, because it or its reply is too long, must not do so for ever.
+const maxTries = 3
+
 // call sends a request and returns the content of the reply.
 func (c *Conn) call(ctx context.Context, r wireRequest, arrived func(), again repetition) (json.RawMessage, error) {
-	for {
+	for tries := 0; ; {
 		l, err := c.current(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("command %d: %w", r.Command, err)
@@ -31,8 +35,10 @@ func (c *Conn) call(ctx context.Context, r wireRequest, arrived func(), again re
 			return content, nil
 		case errors.Is(err, pixivoc.ErrClosed), !errors.Is(err, errLinkLost):
 			return nil, fmt.Errorf("command %d: %w", r.Command, err)
-		case again != isRepeatable && !errors.Is(err, errNotSent):
-			return nil, fmt.Errorf("command %d: %w: %w", r.Command, ErrDisconnected, err)
+		case !errors.Is(err, errNotSent):
+			if tries++; again != isRepeatable || tries == maxTries {
+				return nil, fmt.Errorf("command %d: %w: %w", r.Command, ErrDisconnected, err)
+			}
 		}
 		c.forgetLink(l)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -18,9 +19,9 @@ func (c *Conn) Hello(ctx context.Context) (g Greeting, err error) {
 	return g, err
 }
 
-// inputChunk is how much of a list goes into one frame: escaped as JSON it
-// may become six times as long, and must stay below DefaultMaxFrame.
-const inputChunk = 8 << 10
+// chunkSize is how much of a list goes into one frame. Escaped as JSON a byte
+// may become six; the rest of a request has less than 512 bytes.
+func chunkSize(maxFrame int) int { return min(8<<10, (maxFrame-512)/6) }
 
 // Create makes a task, as pixivoc.Client.Create does. spec.SavePath is a folder
 // of the server's machine; it may be empty where the server has save roots.
@@ -46,9 +47,13 @@ func (c *Conn) Create(ctx context.Context, spec pixivoc.TaskSpec) (info pixivoc.
 // sendInput sends a list piece by piece. The server keeps it with the
 // connection, so it is lost when that is.
 func (c *Conn) sendInput(ctx context.Context, input io.Reader) error {
-	reader := bufio.NewReaderSize(input, inputChunk)
+	hello, err := c.Hello(ctx)
+	if err != nil {
+		return err
+	}
+	reader := bufio.NewReader(input)
 	for first := true; ; first = false {
-		text, err := readChunk(reader)
+		text, err := readChunk(reader, chunkSize(hello.MaxFrame))
 		if errors.Is(err, io.EOF) && !first {
 			return nil
 		}
@@ -62,19 +67,19 @@ func (c *Conn) sendInput(ctx context.Context, input io.Reader) error {
 }
 
 // readChunk reads what fits into a frame and ends with a whole character.
-func readChunk(reader *bufio.Reader) (string, error) {
-	text := make([]byte, 0, inputChunk)
-	for len(text) < inputChunk-4 {
-		r, size, err := reader.ReadRune()
+func readChunk(reader *bufio.Reader, size int) (string, error) {
+	text := make([]byte, 0, size)
+	for len(text)+utf8.UTFMax <= size {
+		r, width, err := reader.ReadRune()
 		switch {
 		case err != nil && len(text) > 0 && errors.Is(err, io.EOF):
 			return string(text), nil
 		case err != nil:
 			return "", err
-		case r == '\uFFFD' && size == 1:
+		case r == utf8.RuneError && width == 1:
 			return "", &pixivoc.FieldError{Field: "Input", Reason: "is not UTF-8"}
 		}
-		text = append(text, string(r)...)
+		text = utf8.AppendRune(text, r)
 	}
 	return string(text), nil
 }

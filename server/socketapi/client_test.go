@@ -3,6 +3,7 @@ package socketapi_test
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -125,12 +126,12 @@ func TestConn_NewCommands(t *testing.T) {
 	pictures, folder := newGate(), t.TempDir()
 	pictures.release()
 	client := kernel(t, pictures)
-	d := openTCP(t, client, socketapi.Config{SaveRoots: []string{folder}, MaxFrame: 32 << 10})
+	d := openTCP(t, client, socketapi.Config{SaveRoots: []string{folder}, MaxFrame: 4 << 10})
 	conn := connect(t, d.addr, socketapi.ClientOptions{})
 
 	hello, err := conn.Hello(ctx)
 	require.NoError(t, err)
-	assert.Equal(t, socketapi.Greeting{Server: "pixivoc", Protocol: 1, Authenticated: true, Control: true, Admin: true, MaxFrame: 32 << 10}, hello)
+	assert.Equal(t, socketapi.Greeting{Server: "pixivoc", Protocol: 1, Authenticated: true, Control: true, Admin: true, MaxFrame: 4 << 10}, hello)
 
 	_, err = conn.Account(ctx)
 	assert.ErrorIs(t, err, pixivoc.ErrNoToken)
@@ -265,6 +266,37 @@ func TestNewCommands_BadArguments(t *testing.T) {
 	conn.silent()
 	conn.send(frameOf([]byte(`{"IdentificationNumber":"S1","Command":1000,"Timeout":"free"}`)))
 	assert.Contains(t, string(conn.next().Content), `"ok": true`)
+}
+
+// A page ends at its number of entries, and before it grows too large.
+func TestNewCommands_Pages(t *testing.T) {
+	t.Parallel()
+	client := kernel(t, newGate())
+	conn := raw{t, openTCP(t, client, socketapi.Config{}).dial()}
+	conn.silent()
+	for _, test := range []struct{ length, limit, want int }{
+		{10, 0, 100}, {10, 7, 7}, {10, -5, 100}, {10, 100_000, 500}, {10_000, 500, 26}, {300_000, 500, 1},
+	} {
+		var lines strings.Builder
+		for i := range 600 {
+			fmt.Fprintf(&lines, "%0*d\n", test.length, i)
+		}
+		if test.length > 100_000 {
+			lines.Reset()
+			lines.WriteString(strings.Repeat("x", test.length) + "\n" + strings.Repeat("y", test.length))
+		}
+		task := mustCreate(t, client, pixivoc.TaskSpec{Type: "WorkDetails", Name: "x", Input: strings.NewReader(lines.String())})
+		content, _ := conn.ask("S1", 1004, "Arguments", map[string]any{"tid": task.ID(), "limit": test.limit})
+		var reply struct {
+			Result struct {
+				List []any `json:"list"`
+				More bool  `json:"more"`
+			} `json:"result"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(content), &reply))
+		assert.Len(t, reply.Result.List, test.want, test)
+		assert.True(t, reply.Result.More)
+	}
 }
 
 // The reports of the server, in their order, and events for who subscribed.
@@ -421,6 +453,23 @@ func TestConn_OutcomeUnknown(t *testing.T) {
 		way.cut(false)
 		wait.Wait()
 	})
+}
+
+// A request that is too long for the server, or a reply for the client, is
+// given up after some tries.
+func TestConn_TooLong(t *testing.T) {
+	t.Parallel()
+	client := kernel(t, newGate())
+	d := openTCP(t, client, socketapi.Config{MaxFrame: 2 << 10})
+	conn := connect(t, d.addr, socketapi.ClientOptions{MinReconnect: time.Millisecond, MaxReply: 500})
+	hosts := pixivoc.HostTable{"i.pximg.net": {Addresses: []string{strings.Repeat("1", 3000)}}}
+	_, err := conn.UpdateEnv(t.Context(), pixivoc.EnvPatch{Hosts: &hosts})
+	assert.ErrorIs(t, err, socketapi.ErrDisconnected)
+	_, err = conn.Types(t.Context())
+	assert.ErrorIs(t, err, socketapi.ErrDisconnected)
+	_, err = conn.Env(t.Context())
+	assert.NoError(t, err)
+	assert.EqualValues(t, 3, d.server.Counters().Closed[socketapi.ClosedTooLong])
 }
 
 // Tries to reach the server come at growing distances and end with Close.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -259,6 +260,121 @@ func TestOrder_LostEvents(t *testing.T) {
 	assert.Len(t, created, 1201, "all but the one that came and went unseen")
 	assert.False(t, created[made[0].ID()])
 	conn.silent()
+}
+
+// staleClient reads a task and lets time pass before it gives out what it read.
+type staleClient struct {
+	pixivoc.Client
+	read func()
+}
+
+func (c staleClient) Tasks(ctx context.Context) iter.Seq2[pixivoc.TaskInfo, error] {
+	return func(yield func(pixivoc.TaskInfo, error) bool) {
+		var list []pixivoc.TaskInfo
+		for info := range c.Client.Tasks(ctx) {
+			list = append(list, info)
+		}
+		c.read()
+		for _, info := range list {
+			if !yield(info, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (c staleClient) Task(ctx context.Context, tid int64) (pixivoc.Task, error) {
+	task, err := c.Client.Task(ctx, tid)
+	return staleTask{task, c.read}, err
+}
+
+type staleTask struct {
+	pixivoc.Task
+	read func()
+}
+
+func (t staleTask) Info(ctx context.Context) (pixivoc.TaskInfo, error) {
+	info, err := t.Task.Info(ctx)
+	t.read()
+	return info, err
+}
+
+// When a task ends while a reply about it is being made, the reply goes before
+// the report.
+func TestOrder_TaskEndsWhileAReplyIsMade(t *testing.T) {
+	t.Parallel()
+	for _, command := range []int{14, 15, 1006, 1007} {
+		t.Run(fmt.Sprint(command), func(t *testing.T) {
+			t.Parallel()
+			pictures := newGate()
+			client := kernel(t, pictures)
+			ended := make(chan struct{})
+			d := openTCP(t, staleClient{client, func() {
+				pictures.release()
+				<-ended
+			}}, socketapi.Config{})
+			asking, other := raw{t, d.dial()}, raw{t, d.dial()}
+			asking.silent()
+			other.silent()
+			task := mustCreate(t, client, pixivoc.TaskSpec{Type: "SingleWork", Name: "x", Keyword: "1", SavePath: t.TempDir()})
+			require.Equal(t, 11, asking.next().Type)
+			require.NoError(t, task.Start(t.Context()))
+			asking.request("S1", command, "TID", task.ID(), "Arguments", map[string]any{"tid": task.ID()})
+			other.await(14)
+			close(ended)
+			reply := asking.next()
+			assert.Equal(t, "R1", reply.Number)
+			assert.Contains(t, string(reply.Content), "true", "running")
+			assert.NotContains(t, string(reply.Content), "TaskOver")
+			assert.Equal(t, 14, asking.next().Type)
+		})
+	}
+}
+
+// The seq of a list of tasks is that of the last event in front of it.
+func TestOrder_SeqOfTasks(t *testing.T) {
+	t.Parallel()
+	client := kernel(t, newGate())
+	conn := raw{t, openTCP(t, client, socketapi.Config{}).dial()}
+	conn.ask("S1", 1003, "Arguments", map[string]any{"events": true})
+	for range 3 {
+		mustCreate(t, client, pixivoc.TaskSpec{Type: "WorkDetails", Name: "x", Keyword: "1"})
+		var event struct{ Seq uint64 }
+		require.NoError(t, json.Unmarshal(conn.await(1003).Content, &event))
+		content, _ := conn.ask("S2", 1007)
+		assert.Contains(t, content, fmt.Sprintf(`"result": {"seq": %d, "tasks"`, event.Seq))
+	}
+	conn.ask("S3", 1003) // no events any more
+	for range 2 {
+		mustCreate(t, client, pixivoc.TaskSpec{Type: "WorkDetails", Name: "x", Keyword: "1"})
+		assert.Equal(t, 11, conn.next().Type)
+	}
+}
+
+// A task that came and went by command before its events were read is
+// reported once each.
+func TestOrder_EventsComeLate(t *testing.T) {
+	t.Parallel()
+	block, entered := newGate(), make(chan struct{})
+	client := kernel(t, newGate())
+	logIn(t, client)
+	conn := raw{t, openTCP(t, client, socketapi.Config{Results: map[string]socketapi.Result{
+		"WorkDetails": func(ctx context.Context, _ pixivoc.Task) (any, error) {
+			close(entered)
+			return 1, block.wait(ctx)
+		},
+	}}).dial()}
+	first := conn.add("S1", "1")
+	conn.ask("S2", 11, "TID", first)
+	<-entered
+	second := conn.add("S3", "2")
+	_, reports := conn.ask("S4", 13, "TID", second)
+	require.Len(t, reports, 1)
+	require.Equal(t, fmt.Sprintf("12 %d", second), reports[0].told())
+	block.release()
+	require.Equal(t, 14, conn.next().Type)
+	third := mustCreate(t, client, pixivoc.TaskSpec{Type: "WorkDetails", Name: "last", Keyword: "3"})
+	assert.Equal(t, fmt.Sprintf("11 %d", third.ID()), conn.next().told(), "nothing was told twice")
 }
 
 func mustCreate(t testing.TB, client pixivoc.Client, spec pixivoc.TaskSpec) pixivoc.Task {
