@@ -20,7 +20,7 @@ func (c *client) Create(ctx context.Context, spec TaskSpec) (Task, error) {
 	if err := spec.check(kind); err != nil {
 		return nil, err
 	}
-	next, stop := iter.Pull2(kind.First(ctx, spec))
+	next, stop := iter.Pull2(c.first(ctx, kind, spec))
 	defer stop()
 	items, more, err := firstItems(next, kind)
 	if err != nil {

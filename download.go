@@ -43,7 +43,7 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		Timeout:      run.timeout(),
 		SHA256:       run.client.config.SHA256,
 		Progress:     run.job.live.received,
-		Refuse:       download.Refuse,
+		Refuse:       download.guarded(s.Logger()),
 	})
 	if err != nil {
 		return File{}, downloadError(download.Request, err)

@@ -172,8 +172,7 @@ func (c *client) authorize(request *http.Request) (Token, error) {
 			return Token{}, err
 		}
 	}
-	c.config.Site.Authorize(request, token)
-	return token, nil
+	return token, c.siteAuthorize(request, token)
 }
 
 func (c *client) toSite(address *url.URL) bool {
@@ -189,7 +188,7 @@ func (c *client) judge(response *http.Response) error {
 	rest := response.Body
 	response.Body = &rejoined{Reader: io.MultiReader(bytes.NewReader(head), rest), Closer: rest}
 	if c.config.Site.Judge != nil && c.toSite(response.Request.URL) {
-		return c.config.Site.Judge(response, head)
+		return c.siteJudge(response, head)
 	}
 	return judgeByStatus(response)
 }

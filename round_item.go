@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime/debug"
 	"time"
 
 	"github.com/pixivoc/pixivoc/internal/silence"
@@ -73,12 +72,7 @@ func retryWait(err error, waits int) (wait time.Duration, later bool) {
 
 // runStage calls the stage and turns a panic into an error of the item.
 func (r *round) runStage(ctx context.Context, rt Runtime, item Item) (output Output, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			r.run.log.Error("stage panicked", "stage", r.stage, "key", item.Key, "panic", cause, "stack", string(debug.Stack()))
-			err = Permanent(ReasonPanic, fmt.Errorf("stage %s panicked: %v", r.stage, cause))
-		}
-	}()
+	defer rescue(r.run.log.With("stage", r.stage, "key", item.Key), "stage "+r.stage, &err)
 	return r.spec.Stage.Run(ctx, rt, item)
 }
 
