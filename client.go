@@ -43,7 +43,8 @@ type client struct {
 	fetcher *fetch.Fetcher
 	events  *eventHub
 
-	locks    taskLocks
+	locks    taskLocks[int64]
+	makers   taskLocks[string] // of Create, by TaskSpec.Key
 	queue    *taskQueue
 	closed   atomic.Bool
 	shutdown sync.Once

@@ -20,6 +20,13 @@ func (c *client) Create(ctx context.Context, spec TaskSpec) (Task, error) {
 	if err := spec.check(kind); err != nil {
 		return nil, err
 	}
+	if spec.Key != "" { // so that the tasks of two makers are not mixed up
+		unlock, err := c.makers.lock(ctx, spec.Key)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
 	next, stop := iter.Pull2(c.first(ctx, kind, spec))
 	defer stop()
 	items, more, err := firstItems(next, kind)

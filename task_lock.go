@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// taskLocks lets one operation at a time change a task. It is a queue that
-// one can leave, so an operation may wait for the store while others wait
-// for it.
-type taskLocks struct {
+// taskLocks lets one operation at a time change a task, which it knows by its
+// TID or by its key. It is a queue that one can leave, so an operation may wait
+// for the store while others wait for it.
+type taskLocks[Name comparable] struct {
 	mu    sync.Mutex
-	locks map[int64]*taskLock
+	locks map[Name]*taskLock
 }
 
 type taskLock struct {
@@ -19,15 +19,15 @@ type taskLock struct {
 }
 
 // lock waits for the turn of a task and returns what ends it.
-func (t *taskLocks) lock(ctx context.Context, tid int64) (unlock func(), err error) {
+func (t *taskLocks[Name]) lock(ctx context.Context, name Name) (unlock func(), err error) {
 	t.mu.Lock()
 	if t.locks == nil {
-		t.locks = map[int64]*taskLock{}
+		t.locks = map[Name]*taskLock{}
 	}
-	l, ok := t.locks[tid]
+	l, ok := t.locks[name]
 	if !ok {
 		l = &taskLock{turn: make(chan struct{}, 1)}
-		t.locks[tid] = l
+		t.locks[name] = l
 	}
 	l.users++
 	t.mu.Unlock()
@@ -36,7 +36,7 @@ func (t *taskLocks) lock(ctx context.Context, tid int64) (unlock func(), err err
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if l.users--; l.users == 0 {
-			delete(t.locks, tid)
+			delete(t.locks, name)
 		}
 	}
 	select {
