@@ -92,6 +92,9 @@ func firstLinks(ctx context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.It
 			}
 			address, err := parseLink(line)
 			if err == nil {
+				err = refusePage(address)
+			}
+			if err == nil {
 				err = ctx.Err()
 			} else {
 				err = fieldError(field, "line %d %v", number, err)
@@ -139,6 +142,20 @@ func parseLink(text string) (*url.URL, error) {
 	}
 	address.Fragment, address.RawFragment = "", ""
 	return address, nil
+}
+
+// refusePage refuses the pages of Pixiv that show pictures: what they send is
+// HTML, and a login is needed to find the pictures behind it.
+func refusePage(address *url.URL) error {
+	switch {
+	case !isPixiv(address.Hostname()):
+		return nil
+	case isDigits(workOf(address)):
+		return errors.New("is the page of a work, not of a picture")
+	case isDigits(userOf(address)):
+		return errors.New("is the page of a user, not of a picture")
+	}
+	return nil
 }
 
 // linkOf makes the item of an address. Its key is short, shows nothing of the

@@ -47,11 +47,14 @@ func namesOf(links []link) []string {
 
 func TestLinks_List(t *testing.T) {
 	t.Parallel()
-	const list = "\ufeff# a list\r\n\r\n  https://host.example/a/123_p0.jpg  \r\nHTTP://host.example/b.bin?token=canary#part\n#https://no.example/\n\thttps://host.example/c.png"
+	const list = "\ufeff# a list\r\n\r\n  https://host.example/a/123_p0.jpg  \r\nHTTP://host.example/b.bin?token=canary#part\n#https://no.example/\n\thttps://host.example/c.png\n" +
+		"https://i.pximg.net/img-original/img/2020/01/01/00/00/00/7_p0.png\nhttps://host.example/artworks/59580629"
 	want := []link{
 		{"https://host.example/a/123_p0.jpg", "123_p0.jpg"},
 		{"http://host.example/b.bin?token=canary", "b.bin"},
 		{"https://host.example/c.png", "c.png"},
+		{"https://i.pximg.net/img-original/img/2020/01/01/00/00/00/7_p0.png", "7_p0.png"},
+		{"https://host.example/artworks/59580629", "59580629"},
 	}
 	for _, spec := range []pixivoc.TaskSpec{
 		{Keyword: list},
@@ -84,7 +87,10 @@ func TestLinks_Refused(t *testing.T) {
 		"https://h/canary\x01":  "line 1 is no address",
 		"https://h/canary%zz":   "line 1 is no address",
 		"https://[::1/canary":   "line 1 is no address",
-		good + "https://h/" + strings.Repeat("a", 9000): "line 2 is longer than 8192 bytes",
+		good + "\nhttps://www.pixiv.net/en/artworks/59580629":               "line 3 is the page of a work, not of a picture",
+		"http://pixiv.net/member_illust.php?mode=medium&illust_id=59580629": "line 1 is the page of a work, not of a picture",
+		"https://www.pixiv.net/users/11/artworks":                           "line 1 is the page of a user, not of a picture",
+		good + "https://h/" + strings.Repeat("a", 9000):                     "line 2 is longer than 8192 bytes",
 	} {
 		for field, spec := range map[string]pixivoc.TaskSpec{"Keyword": {Keyword: list}, "Input": {Input: strings.NewReader(list)}} {
 			_, _, err := linksOf(t.Context(), t, spec)

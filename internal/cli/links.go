@@ -71,12 +71,23 @@ func (a *app) links(ctx context.Context, list, referer string) error {
 			Key:      taskKey(pixiv.Links, name, folder, referer),
 		})
 		if err != nil {
-			return fmt.Errorf("list %s: %w", name, err)
+			return listError(name, err)
 		}
 		return a.runJob(ctx, s, job{
 			label: filepath.Base(name), tasks: []pixivoc.Task{task}, again: "give the same command",
 		})
 	})
+}
+
+// listError says what is wrong with a list.
+func listError(name string, err error) error {
+	field, refused := errors.AsType[*pixivoc.FieldError](err)
+	if !refused || field.Field != "Input" {
+		return fmt.Errorf("list %s: %w", name, err)
+	}
+	return advise(fmt.Errorf("list %s: %s", name, reasonText(err)),
+		"A list has an address of a picture in each line. For the pages of works, use: pixivoc get;",
+		"for those of users: pixivoc user")
 }
 
 // openList opens the list of addresses and names it for the key of the task.
