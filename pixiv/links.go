@@ -35,6 +35,10 @@ const DefaultReferer = "https://www.pixiv.net/"
 // maxLineBytes bounds an address in a list.
 const maxLineBytes = 8192
 
+// pageAfter is after how many failed rounds a web page in place of the file is
+// taken for what the address gives.
+const pageAfter = 3
+
 func readLinksOptions(raw json.RawMessage) (LinksOptions, error) {
 	var options LinksOptions
 	if len(raw) > 0 {
@@ -237,6 +241,16 @@ func (t takenNames) add(name string) bool {
 
 // linkStage is DownloadLink.
 type linkStage struct{ pixivoc.Stage }
+
+// Run does an item. A web page in place of the file may be a passing fault of
+// the network; one that keeps coming is what the address gives.
+func (s linkStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.Item) (pixivoc.Output, error) {
+	out, err := s.Stage.Run(ctx, rt, item)
+	if blocked, ok := errors.AsType[*pixivoc.BlockedError](err); ok && item.Attempts >= pageAfter {
+		return out, pixivoc.Permanent(pixivoc.ReasonContent, blocked)
+	}
+	return out, err
+}
 
 // FileNames implements pixivoc.FileNamer.
 func (linkStage) FileNames(_ pixivoc.TaskInfo, item pixivoc.Item) []string {

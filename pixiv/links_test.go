@@ -220,6 +220,38 @@ func TestLinks_Download(t *testing.T) {
 	}
 }
 
+// brokenDownloads fails each download.
+type brokenDownloads struct {
+	*runtime
+	cause error
+}
+
+func (b brokenDownloads) Download(context.Context, pixivoc.Download) (pixivoc.File, error) {
+	return pixivoc.File{}, b.cause
+}
+
+// A web page is no reason to give up at once, and none to go on for ever.
+func TestLinks_PageInPlaceOfAFile(t *testing.T) {
+	t.Parallel()
+	stage := typeNamed(t, pixiv.Links).Stages[0].Stage
+	item := pixivoc.NewItem("a", link{"https://a.example/1.jpg", "1.jpg"})
+	for attempts := range 5 {
+		for name, cause := range map[string]error{
+			"page":  &pixivoc.BlockedError{Host: "a.example", Err: errors.New("text/html")},
+			"other": io.ErrUnexpectedEOF,
+		} {
+			item.Attempts = attempts
+			_, err := stage.Run(t.Context(), brokenDownloads{newRuntime(newRoad(nil)), cause}, item)
+			require.ErrorIs(t, err, cause)
+			permanent, ok := errors.AsType[*pixivoc.PermanentError](err)
+			require.Equal(t, name == "page" && attempts >= 3, ok, "%s after %d: %v", name, attempts, err)
+			if ok {
+				assert.Equal(t, pixivoc.ReasonContent, permanent.Reason)
+			}
+		}
+	}
+}
+
 // What UserWorksLink records can be given to Links as it is.
 func TestLinks_TakesUserWorksLink(t *testing.T) {
 	t.Parallel()
