@@ -5,9 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/pixivoc/pixivoc/internal/fetch"
@@ -46,7 +49,7 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		Refuse:       download.guarded(s.Logger()),
 	})
 	if err != nil {
-		return File{}, downloadError(download.Request, err)
+		return File{}, run.lostFolder(downloadError(download.Request, err))
 	}
 	s.files = append(s.files, staged)
 	return fileOf(staged), nil
@@ -160,6 +163,19 @@ func diskError(err error) error {
 	return err
 }
 
+// lostFolder turns the error of a file into one of the save path when that is no
+// folder any more: then every other file would fail as well, for ever.
+func (t *taskRun) lostFolder(err error) error {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return err
+	}
+	info, statErr := os.Stat(t.task.SavePath)
+	if statErr == nil && info.IsDir() {
+		return err
+	}
+	return fmt.Errorf("save path %s is gone: %w: %w", t.task.SavePath, ErrSavePath, err)
+}
+
 // finishGroup gives the files of a group their names and, unless
 // Config.NoSync, makes them durable.
 func (r *round) finishGroup(group []*itemRun) {
@@ -180,7 +196,7 @@ func (r *round) finishGroup(group []*itemRun) {
 	}
 	for i, err := range r.run.client.fetcher.Finish(context.Background(), files, !r.run.client.config.NoSync) {
 		if err != nil && owners[i].err == nil {
-			owners[i].err = diskError(err)
+			owners[i].err = r.run.lostFolder(diskError(err))
 		}
 	}
 }
