@@ -171,7 +171,7 @@ func (r pictureRun) preview(ctx context.Context, cause error) (FileRecord, error
 	if err != nil {
 		return FileRecord{}, fmt.Errorf("%w; its preview: %w", cause, err)
 	}
-	r.rt.Logger().Warn("original is broken at Pixiv, took the preview", "work", r.picture.Work, "page", r.picture.Page, "cause", cause)
+	r.rt.Logger().Info("original is broken at Pixiv, took the preview", "work", r.picture.Work, "page", r.picture.Page, "cause", cause)
 	record := fileRecord(file, address)
 	record.Fallback = true
 	return record, nil

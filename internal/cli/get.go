@@ -23,7 +23,8 @@ crash, and fetches nothing twice.
 ` + exitCodesHelp + `
 
 A work that is deleted, masked or closed to the account counts as missing
-here: it was asked for by name.`
+here: it was asked for by name. Where Pixiv cannot give out an original, its
+largest preview is saved; it is listed under Previews, and counts as partial.`
 
 func (a *app) getCommand() *cobra.Command {
 	var name string

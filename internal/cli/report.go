@@ -30,6 +30,7 @@ type report struct {
 	elapsed  time.Duration
 	skipped  failures // what cannot be had and need not be
 	failed   failures // what should be there and is not
+	previews previews // saved in place of originals, by all runs
 	missing  missing  // what earlier runs saved and somebody took away
 	cut      []string // why a list of works may not be whole
 	unsaved  bool     // the tasks save no files
@@ -113,6 +114,9 @@ func (s *session) report(ctx context.Context, tasks []pixivoc.Task, before tally
 		if err := end.addCuts(ctx, task, info); err != nil {
 			return report{}, err
 		}
+		if err := end.previews.addTask(ctx, task, info); err != nil {
+			return report{}, err
+		}
 		if info.Failed == 0 {
 			continue
 		}
@@ -183,7 +187,7 @@ func (r report) verdict() error {
 	if r.missing.count > 0 {
 		return &exitError{code: ExitPartial, err: r.missing.err()}
 	}
-	if r.failed.count > 0 || len(r.cut) > 0 {
+	if r.failed.count > 0 || len(r.cut) > 0 || r.previews.asked {
 		return &exitError{code: ExitPartial}
 	}
 	return nil

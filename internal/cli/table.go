@@ -33,6 +33,9 @@ func (r report) table(s screen) string {
 	r.skipped.list(&b, s)
 	row("Failed", countText(r.failed.count), styleFor(r.failed.count, styleRed))
 	r.failed.list(&b, s)
+	if r.previews.count > 0 {
+		row("Previews", r.previews.text(), styleYellow)
+	}
 	if r.missing.count > 0 {
 		row("Missing now", fmt.Sprint(r.missing.count), styleRed)
 		r.missing.list(&b)
@@ -131,6 +134,9 @@ func (f failures) list(b *strings.Builder, s screen) {
 func (r report) lastLine() string {
 	text := fmt.Sprintf("%s, %s in %s; %d not available, %d failed",
 		plural(r.files, "file", "files"), bytesText(r.bytes), durationText(r.elapsed), r.skipped.count, r.failed.count)
+	if r.previews.count > 0 {
+		text += ", " + plural(r.previews.count, "preview", "previews")
+	}
 	if r.pending > 0 {
 		text += fmt.Sprintf(", %d not done", r.pending)
 	}

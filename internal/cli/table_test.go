@@ -87,6 +87,21 @@ func TestReportOfMissingFiles(t *testing.T) {
 	assert.Equal(t, "nothing new; the file, 2.00 MB, is there", r.savedText())
 }
 
+func TestReportOfPreviews(t *testing.T) {
+	t.Parallel()
+	r := sampleReport()
+	r.previews.add("1000023_p0", false)
+	assert.False(t, r.previews.asked)
+	r.previews.add("1000024_p1", true)
+	assert.True(t, r.previews.asked)
+	assert.Contains(t, r.table(screen{}), "Previews        2  1000023_p0 1000024_p1\n")
+	assert.Contains(t, r.lastLine(), "0 failed, 2 previews; in ")
+	for range 500 {
+		r.previews.add("1000025_p0", false)
+	}
+	assert.Contains(t, r.table(screen{}), " and 482 more\n")
+}
+
 func TestReportOfAGivenUpTask(t *testing.T) {
 	t.Parallel()
 	r := report{infos: []pixivoc.TaskInfo{{TypeName: "UserWorks", TaskName: "11", SavePath: "/s", State: pixivoc.StateError}}, pending: 757}
@@ -128,6 +143,8 @@ func TestExitCodes(t *testing.T) {
 		{"some failed", report{infos: []pixivoc.TaskInfo{over}, failed: one}, ExitPartial},
 		{"some taken away", report{infos: []pixivoc.TaskInfo{over}, missing: missing{count: 1, first: []missingFile{{"a", "gone"}}}}, ExitPartial},
 		{"cut listing", report{infos: []pixivoc.TaskInfo{over}, cut: []string{"x"}}, ExitPartial},
+		{"preview of a work asked for", report{infos: []pixivoc.TaskInfo{over}, previews: previews{count: 1, asked: true}}, ExitPartial},
+		{"preview among all works", report{infos: []pixivoc.TaskInfo{over}, previews: previews{count: 1}}, ExitComplete},
 		{"gave up", report{infos: []pixivoc.TaskInfo{over, gave}, failed: one}, ExitError},
 		{"not ended", report{infos: []pixivoc.TaskInfo{stopped}}, ExitError},
 	}

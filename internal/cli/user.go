@@ -15,7 +15,8 @@ ctrl-C or a crash; given again later it fetches what is new.
 ` + exitCodesHelp + `
 
 Works that are deleted, masked or closed to the account are listed as not
-available. They are no failure: nobody could fetch them.`
+available. They are no failure: nobody could fetch them. Where Pixiv cannot give
+out an original, its largest preview is saved and listed under Previews.`
 
 func (a *app) userCommand() *cobra.Command {
 	var name string
