@@ -14,7 +14,8 @@ import (
 // tally is what tasks had before a run.
 type tally struct {
 	infos   []pixivoc.TaskInfo
-	files   int
+	saved   []int // files of each task
+	files   int   // of all
 	bytes   int64
 	pending int // items that are neither done nor failed
 }
@@ -22,8 +23,9 @@ type tally struct {
 // report is how a run ended.
 type report struct {
 	infos    []pixivoc.TaskInfo
-	files    int // saved by this run
-	allFiles int // saved by all runs of these tasks
+	saved    []int // files of each task, saved by all runs
+	files    int   // saved by this run
+	allFiles int   // saved by all runs of these tasks
 	bytes    int64
 	allBytes int64
 	pending  int // items left by tasks that gave up
@@ -73,7 +75,9 @@ func (s *session) tally(ctx context.Context, tasks []pixivoc.Task) (tally, error
 		}
 		sum.infos = append(sum.infos, info)
 		sum.bytes += info.Bytes
-		sum.files += counts[s.lastStage(info.TypeName)].Done
+		saved := counts[s.lastStage(info.TypeName)].Done
+		sum.saved = append(sum.saved, saved)
+		sum.files += saved
 		for _, count := range counts {
 			sum.pending += count.Pending
 		}
@@ -99,6 +103,7 @@ func (s *session) report(ctx context.Context, tasks []pixivoc.Task, before tally
 	}
 	end := report{
 		infos:    now.infos,
+		saved:    now.saved,
 		files:    now.files - before.files,
 		allFiles: now.files,
 		bytes:    now.bytes - before.bytes,

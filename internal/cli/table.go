@@ -132,8 +132,11 @@ func (f failures) list(b *strings.Builder, s screen) {
 
 // lastLine is the report for a script.
 func (r report) lastLine() string {
-	text := fmt.Sprintf("%s, %s in %s; %d not available, %d failed",
-		plural(r.files, "file", "files"), bytesText(r.bytes), durationText(r.elapsed), r.skipped.count, r.failed.count)
+	text := fmt.Sprintf("%s, %s in %s", plural(r.files, "file", "files"), bytesText(r.bytes), durationText(r.elapsed))
+	if r.files == 0 && r.allFiles > 0 {
+		text = "nothing new; " + r.thereText()
+	}
+	text += fmt.Sprintf("; %d not available, %d failed", r.skipped.count, r.failed.count)
 	if r.previews.count > 0 {
 		text += ", " + plural(r.previews.count, "preview", "previews")
 	}
@@ -149,13 +152,13 @@ func (r report) lastLine() string {
 	return text + "\n"
 }
 
-// folders are the places where the files are, each once.
+// folders are the places where files are, each once.
 func (r report) folders() []string {
 	var folders []string
 	seen := map[string]bool{}
-	for _, info := range r.infos {
+	for i, info := range r.infos {
 		folder := taskFolder(info)
-		if folder == "" || seen[folder] {
+		if folder == "" || seen[folder] || r.saved[i] == 0 {
 			continue
 		}
 		seen[folder] = true

@@ -15,7 +15,7 @@ import (
 func sampleReport() report {
 	r := report{
 		infos: []pixivoc.TaskInfo{{TID: 7, TaskName: "11", TypeName: "UserWorks", SavePath: "/tmp/pictures", State: pixivoc.StateOver, Over: true}},
-		files: 71, allFiles: 71, bytes: 45_200_000, allBytes: 45_200_000, elapsed: 14200 * time.Millisecond,
+		saved: []int{71}, files: 71, allFiles: 71, bytes: 45_200_000, allBytes: 45_200_000, elapsed: 14200 * time.Millisecond,
 	}
 	r.skipped.add(failure{7, "1000023_p0", "deleted", "the work was deleted"})
 	r.skipped.add(failure{7, "1000031", "masked", ""})
@@ -64,6 +64,7 @@ func TestReportOfNothingNew(t *testing.T) {
 	r := sampleReport()
 	r.files, r.bytes = 0, 0
 	assert.Contains(t, r.table(screen{}), "Saved           nothing new; all 71 files, 45.2 MB, are there\n")
+	assert.Equal(t, "nothing new; all 71 files, 45.2 MB, are there; 3 not available, 0 failed; in /tmp/pictures/11\n", r.lastLine())
 	r.files, r.bytes = 1, 200_000
 	assert.Contains(t, r.table(screen{}), "Saved           1 file, 200 kB in 14s (14.1 kB/s); 71 files, 45.2 MB in all\n")
 }
@@ -76,7 +77,7 @@ func TestReportOfMissingFiles(t *testing.T) {
 	text := r.table(screen{})
 	assert.Contains(t, text, "Saved           nothing new; 70 of 71 files are there\n")
 	assert.Contains(t, text, "Missing now     1\n  gone          /s/11/1_p0.jpg\n")
-	assert.Contains(t, r.lastLine(), "0 failed, 1 missing now; in ")
+	assert.Contains(t, r.lastLine(), "nothing new; 70 of 71 files are there; 3 not available, 0 failed, 1 missing now; in ")
 	for range 500 {
 		r.missing.add(8, "/s/11/2_p0.jpg", "7 bytes")
 	}
@@ -104,11 +105,12 @@ func TestReportOfPreviews(t *testing.T) {
 
 func TestReportOfAGivenUpTask(t *testing.T) {
 	t.Parallel()
-	r := report{infos: []pixivoc.TaskInfo{{TypeName: "UserWorks", TaskName: "11", SavePath: "/s", State: pixivoc.StateError}}, pending: 757}
+	r := report{infos: []pixivoc.TaskInfo{{TypeName: "UserWorks", TaskName: "11", SavePath: "/s", State: pixivoc.StateError}}, saved: []int{0}, pending: 757}
 	text := r.table(screen{})
 	assert.Contains(t, text, "Saved           nothing\n")
 	assert.Contains(t, text, "Not done        757 items left\n")
-	assert.Equal(t, "0 files, 0 B in 0.0s; 0 not available, 0 failed, 757 not done; in /s/11\n", r.lastLine())
+	assert.NotContains(t, text, "Files are in", "there are none")
+	assert.Equal(t, "0 files, 0 B in 0.0s; 0 not available, 0 failed, 757 not done\n", r.lastLine())
 }
 
 func TestLastLineForScripts(t *testing.T) {
@@ -121,9 +123,12 @@ func TestManyFoldersAreNotListed(t *testing.T) {
 	var r report
 	for i := range 6 {
 		r.infos = append(r.infos, pixivoc.TaskInfo{TypeName: "SingleWork", TaskName: fmt.Sprint(i), SavePath: "/s"})
+		r.saved = append(r.saved, i)
 	}
+	assert.Equal(t, []string{"/s/1", "/s/2", "/s/3", "/s/4", "/s/5"}, r.folders(), "the first saved nothing")
+	r.saved[0] = 1
 	assert.Equal(t, []string{"/s, 6 folders"}, r.folders())
-	assert.Len(t, report{infos: r.infos[:3]}.folders(), 3)
+	assert.Len(t, report{infos: r.infos[:3], saved: r.saved}.folders(), 3)
 }
 
 // TestExitCodes holds what is documented in the help of the commands.
