@@ -21,12 +21,12 @@
 //
 // A request with the IdentificationNumber "S17" gets the reply "R17" of
 // SendType 1. What the server tells on its own account has a number of its own
-// with the head S: SendType 2 when a login or refresh ended, 11 and 12 for a
-// task that was created or deleted, 14 with the result of one that is over. It
-// goes to every client that is connected then. Replies come in the order of
-// the requests; report 11 comes before the reply to its creation, report 12
-// before that to its deletion, and after report 14 no reply shows the task as
-// running.
+// with the head S: SendType 2 when a login or refresh ended, and false when
+// somebody logged out by another door; 11 and 12 for a task that was created or
+// deleted, 14 with the result of one that is over. It goes to every client that
+// is connected then. Replies come in the order of the requests; report 11 comes
+// before the reply to its creation, report 12 before that to its deletion, and
+// after report 14 no reply shows the task as running.
 //
 // Every frame is sent with one write. PixivOC's client reads it with one call,
 // which on loopback brings 32 KiB for certain; longer are the list of all

@@ -46,7 +46,7 @@ func (s *session) setProxyMode(ctx context.Context, r *request) answer {
 func isProxyAddress(text string) bool {
 	address, found := strings.CutPrefix(text, "http://")
 	hostport, err := netip.ParseAddrPort(address)
-	return found && err == nil && hostport.Addr().Is4() && hostport.Port() > 0
+	return found && err == nil && hostport.Addr().Is4()
 }
 
 func (s *session) setTimeout(ctx context.Context, r *request) answer {

@@ -175,12 +175,7 @@ type door struct {
 	stop func() error
 }
 
-// serve starts a server on listener. It is stopped at the end of the test.
-func serve(t testing.TB, client pixivoc.Client, config socketapi.Config, listener net.Listener) *socketapi.Server {
-	t.Helper()
-	return open(t, client, config, listener).server
-}
-
+// open serves on listener until the end of the test.
 func open(t testing.TB, client pixivoc.Client, config socketapi.Config, listener net.Listener) door {
 	t.Helper()
 	server, err := socketapi.New(client, config)

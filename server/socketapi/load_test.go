@@ -39,7 +39,7 @@ func hold(t testing.TB, d door, n int) []net.Conn {
 	return conns
 }
 
-// 200 idle clients and ten that never read do not keep 40 busy ones from
+// 200 idle clients and ten that never read do not keep 50 busy ones from
 // being served, every one in order; afterwards no descriptor is left.
 func TestG9_Load(t *testing.T) {
 	client := kernel(t, newGate())
@@ -48,7 +48,7 @@ func TestG9_Load(t *testing.T) {
 		mustCreate(t, client, pixivoc.TaskSpec{Type: "WorkDetails", Name: "x", Keyword: "1"})
 	}
 	before := descriptors()
-	d := openTCP(t, client, socketapi.Config{WriteTimeout: 50 * time.Millisecond})
+	d := openTCP(t, client, socketapi.Config{WriteTimeout: 50 * time.Millisecond, MaxClients: 300})
 	idle := hold(t, d, 200)
 	deaf := hold(t, d, 10)
 	for _, conn := range deaf {
@@ -62,7 +62,7 @@ func TestG9_Load(t *testing.T) {
 		}()
 	}
 	var busy sync.WaitGroup
-	for range 40 {
+	for range 50 {
 		busy.Go(func() {
 			conn, err := net.Dial("tcp", d.addr)
 			if !assert.NoError(t, err) {

@@ -54,6 +54,13 @@ func TestLogin(t *testing.T) {
 			assert.Empty(t, append(reports, conn.nothing()...), "a logout is no report")
 		}
 		assert.Equal(t, []string{"2 false"}, try("me", "wrong"), "after logouts too")
+		logIn(t, client)
+		_, err := client.Logout(t.Context())
+		require.NoError(t, err)
+		reports := conn.nothing()
+		require.Len(t, reports, 2)
+		assert.Equal(t, "2 true", reports[0].told(), "by another door")
+		assert.Equal(t, "2 false", reports[1].told())
 		for _, secret := range []string{goodToken, goodPassword, "canary-access", "wrong"} {
 			assert.NotContains(t, log.String(), secret)
 		}
