@@ -12,6 +12,9 @@ const (
 	plainPause = 5 * time.Second
 )
 
+// saidLimited is watch.said of a line about a pause.
+const saidLimited = "limited"
+
 // showLines writes a line when the state changes, and every few seconds while
 // only the counters do.
 func (w *watch) showLines(ctx context.Context) {
@@ -39,7 +42,7 @@ func (w *watch) nextLine(now time.Time, due bool) string {
 	lead := w.model.lead()
 	about := string(lead.State) + " " + lead.StageName
 	if w.model.paused(now) {
-		about = "limited"
+		about = saidLimited
 	}
 	if about == w.said && (!due || !w.changed) {
 		return ""

@@ -153,7 +153,7 @@ func (v *view) status(now time.Time) (string, style) {
 	lead := v.lead()
 	waits := printable(lead.Error)
 	if v.paused(now) {
-		return "the site asks for a pause: goes on at " + clockText(v.limited, now), styleYellow
+		return limitText(v.limited, now), styleYellow
 	}
 	switch lead.State {
 	case pixivoc.StateWaitToken:
@@ -180,6 +180,10 @@ func (v *view) status(now time.Time) (string, style) {
 		return text + "; waiting: " + waits, styleYellow
 	}
 	return text, styleFaint
+}
+
+func limitText(until, now time.Time) string {
+	return "the site asks for a pause: goes on at " + clockText(until, now)
 }
 
 // plainLine is the state in one line for a log.

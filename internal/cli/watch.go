@@ -21,10 +21,11 @@ type watch struct {
 
 	mu      sync.Mutex
 	model   *view
-	shown   int    // failures that got a line
-	said    string // what the last line of a plain display was about
-	last    string // line of a plain display
-	changed bool   // since then
+	shown   int       // failures that got a line
+	told    time.Time // end of the last pause that got a line
+	said    string    // what the last line of a plain display was about
+	last    string    // line of a plain display
+	changed bool      // since then
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -60,9 +61,9 @@ func (w *watch) stop() {
 
 func (w *watch) follow(ctx context.Context, client pixivoc.Client, silent bool) {
 	for event := range client.Events(ctx) {
-		failure := w.take(event)
-		if failure != "" && !silent {
-			w.out.printf("%s", failure)
+		line := w.take(event)
+		if line != "" && !silent {
+			w.out.printf("%s", line)
 		}
 	}
 }
@@ -77,9 +78,12 @@ func (w *watch) take(event pixivoc.Event) string {
 		for _, info := range event.Tasks {
 			w.update(info, now)
 		}
+		if w.model.limited.After(now) { // it began before the watch did
+			return w.limit(w.model.limited, now)
+		}
 	case pixivoc.EventLimited:
 		w.model.limited = event.Until
-		w.changed = true
+		return w.limit(event.Until, now)
 	case pixivoc.EventItemFailed:
 		if w.update(event.Task, now) && event.Item != nil {
 			return w.failure(event.Task, *event.Item)
@@ -100,6 +104,19 @@ func (w *watch) update(info pixivoc.TaskInfo, now time.Time) bool {
 		w.refused = nil
 	}
 	return true
+}
+
+// limit is the line about a pause that the site asked for, or "" when there was
+// one about a pause that is not over yet. A short pause may be over before any
+// display looks.
+func (w *watch) limit(until, now time.Time) string {
+	if w.told.After(now) || !until.After(w.told) {
+		return ""
+	}
+	w.told = until
+	w.said, w.changed = saidLimited, false
+	w.last = printable(w.label) + ": " + limitText(until, now)
+	return w.last
 }
 
 // failure is the line about an item that can never be done.

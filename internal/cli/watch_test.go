@@ -73,6 +73,35 @@ func TestPlainDisplay(t *testing.T) {
 	})
 }
 
+// TestPauseIsTold: each pause has a line, whatever the state of the task and
+// however soon the pause is over; what prolongs it has none.
+func TestPauseIsTold(t *testing.T) {
+	t.Parallel()
+	for _, state := range []pixivoc.State{pixivoc.StateWaitStart, pixivoc.StateQueued, pixivoc.StateDownloading} {
+		synctest.Test(t, func(t *testing.T) {
+			out := new(safeBuffer)
+			client := eventClient{events: make(chan pixivoc.Event)}
+			info := pixivoc.TaskInfo{TID: 1, TypeName: "UserWorks", State: state}
+			w := newTestApp(out).startWatch(t.Context(), client, "user 11", []pixivoc.TaskInfo{info}, false, nil)
+			pause := func(length time.Duration) {
+				client.events <- pixivoc.Event{Kind: pixivoc.EventLimited, Until: time.Now().Add(length)}
+				synctest.Wait()
+			}
+			count := func() int { return strings.Count(out.String(), "user 11: the site asks for a pause: goes on at ") }
+			pause(0)
+			assert.Equal(t, 1, count(), state)
+			time.Sleep(time.Millisecond)
+			pause(100 * time.Millisecond)
+			pause(200 * time.Millisecond)
+			assert.Equal(t, 2, count(), state)
+			time.Sleep(time.Second)
+			pause(100 * time.Millisecond)
+			assert.Equal(t, 3, count(), state)
+			w.stop()
+		})
+	}
+}
+
 func TestFailuresAreShownAndBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
