@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,6 +178,7 @@ func (a *app) envSet(cmd *cobra.Command, args []string) error {
 		}
 	}
 	var patch pixivoc.EnvPatch
+	named := map[string]bool{}
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok {
@@ -187,21 +189,68 @@ func (a *app) envSet(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		if err := entry.set(&patch, value); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return refusedSetting(name, reasonText(err))
 		}
+		named[name] = true
 	}
 	return a.with(cmd.Context(), false, func(s *session) error {
-		if _, err := s.client.UpdateEnv(cmd.Context(), patch); err != nil {
-			if _, refused := errors.AsType[*pixivoc.FieldError](err); refused {
-				err = advise(err, "Nothing was changed. What is accepted: pixivoc env --help")
-			}
-			return err
+		was := s.client.Env()
+		now, err := s.client.UpdateEnv(cmd.Context(), patch)
+		if err != nil {
+			return settingError(was, patch, err)
 		}
 		if a.set.quiet {
 			return nil
 		}
-		return a.print("Saved.\n")
+		return a.print(changesText(was, now, named))
 	})
+}
+
+// settingError names what UpdateEnv refused as env set does.
+func settingError(was pixivoc.Env, patch pixivoc.EnvPatch, err error) error {
+	field, refused := errors.AsType[*pixivoc.FieldError](err)
+	if !refused {
+		return err
+	}
+	mode := was.ProxyMode
+	if patch.ProxyMode != nil {
+		mode = *patch.ProxyMode
+	}
+	if field.Field == "Proxy" && mode != pixivoc.ModeProxy {
+		return refusedSetting("proxy", "belongs to proxy-mode 1; also give proxy-mode=1")
+	}
+	name, of, _ := strings.Cut(field.Field, "[")
+	names := map[string]string{
+		"ProxyMode": "proxy-mode", "Proxy": "proxy", "Hosts": "hosts",
+		"Timeout": "timeout", "ConcurrencyNumber": "concurrency", "IntervalTime": "interval",
+	}
+	reason := printable(field.Reason)
+	if of != "" { // the host
+		reason = printable(strings.TrimSuffix(of, "]")) + " " + reason
+	}
+	return refusedSetting(cmp.Or(names[name], name), reason)
+}
+
+func refusedSetting(name, reason string) error {
+	return advise(fmt.Errorf("%s: %s", name, reason), "Nothing was changed. What is accepted: pixivoc env --help")
+}
+
+// changesText shows the settings that were named, and those that changed with
+// them.
+func changesText(was, now pixivoc.Env, named map[string]bool) string {
+	var b strings.Builder
+	for _, entry := range envEntries() {
+		before, after := entry.show(was), entry.show(now)
+		if before == after && !named[entry.name] {
+			continue
+		}
+		fmt.Fprintf(&b, "%s = %s", entry.name, cmp.Or(brief(after), "none"))
+		if before != after {
+			fmt.Fprintf(&b, " (was %s)", cmp.Or(brief(before), "none"))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 func modeText(mode pixivoc.ProxyMode) string { return fmt.Sprintf("%d (%s)", int(mode), mode) }
