@@ -55,6 +55,7 @@ func (a *app) rootCommand() *cobra.Command {
 	a.addTo(root, groupLogin, a.loginCommand(), a.logoutCommand())
 	a.addTo(root, groupManage, a.tasksCommand(), a.envCommand(), a.versionCommand())
 	root.AddCommand(a.fakeCommand())
+	root.SetHelpCommand(helpCommand())
 	root.SetHelpCommandGroupID(groupManage)
 	root.SetCompletionCommandGroupID(groupManage)
 	root.SetUsageFunc(showUsage)
@@ -67,6 +68,37 @@ func (a *app) rootCommand() *cobra.Command {
 		return &usageError{cmd.CommandPath(), err}
 	})
 	return root
+}
+
+// helpCommand refuses a command that is not there as the root command does.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about any command",
+		Long:    "Show the help of a command, as COMMAND --help does.",
+		Example: "  pixivoc help user\n  pixivoc help tasks show",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 && found.HasAvailableSubCommands() {
+				return unknownCommand(found, rest[0])
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if found, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
+				for _, sub := range found.Commands() {
+					if sub.IsAvailableCommand() {
+						names = append(names, sub.Name()+"\t"+sub.Short)
+					}
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
 }
 
 func (a *app) addTo(root *cobra.Command, group string, commands ...*cobra.Command) {
