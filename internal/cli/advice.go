@@ -86,9 +86,10 @@ func sentinelAdvice() []knownError {
 	}
 }
 
-// fieldAdvice names the flag that sets a refused field.
-func fieldAdvice(field *pixivoc.FieldError) []string {
-	flags := map[string]string{
+// fieldFlags has the flag that sets a field; "" where the text around the error
+// names what was refused.
+func fieldFlags() map[string]string {
+	return map[string]string{
 		"ProxyMode":         "--proxy-mode",
 		"Proxy":             "--proxy",
 		"Hosts":             "--host",
@@ -96,11 +97,40 @@ func fieldAdvice(field *pixivoc.FieldError) []string {
 		"ConcurrencyNumber": "--concurrency",
 		"IntervalTime":      "--interval",
 		"SavePath":          "--save",
-		"Name":              "--name",
+		"TaskName":          "--name",
+		"RefreshToken":      "",
+		"Input":             "",
+		"Keyword":           "",
 	}
+}
+
+// fieldAdvice names the flag that sets a refused field.
+func fieldAdvice(field *pixivoc.FieldError) []string {
 	name, _, _ := strings.Cut(field.Field, "[")
-	if flag, ok := flags[name]; ok {
+	if flag := fieldFlags()[name]; flag != "" {
 		return []string{"It is set with " + flag + "; saved values are changed with: pixivoc env set"}
 	}
 	return nil
+}
+
+// errorText is the text of an error, with a refused field named as the command
+// line does.
+func errorText(err error) string {
+	field, refused := errors.AsType[*pixivoc.FieldError](err)
+	if !refused {
+		return err.Error()
+	}
+	name, rest, _ := strings.Cut(field.Field, "[")
+	flag, known := fieldFlags()[name]
+	if !known {
+		return err.Error()
+	}
+	text := strings.ReplaceAll(field.Reason, "ProxyMode", "proxy-mode")
+	if rest != "" { // the host
+		text = strings.TrimSuffix(rest, "]") + " " + text
+	}
+	if flag != "" {
+		text = flag + ": " + text
+	}
+	return strings.Replace(err.Error(), field.Error(), text, 1)
 }

@@ -59,7 +59,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 // fail shows an error and what to do about it.
 func (a *app) fail(err error) {
 	var text strings.Builder
-	fmt.Fprintf(&text, "pixivoc: %s\n", printable(err.Error()))
+	fmt.Fprintf(&text, "pixivoc: %s\n", printable(errorText(err)))
 	for _, line := range advice(err) {
 		fmt.Fprintf(&text, "         %s\n", line)
 	}

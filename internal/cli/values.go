@@ -115,7 +115,7 @@ func valueError(source string, flag *pflag.Flag, value string, cause error) erro
 	case "bool":
 		_, cause = parseSwitch(value)
 	}
-	return fmt.Errorf("%s: %w", source, cause)
+	return fmt.Errorf("%s: %s", source, reasonText(cause))
 }
 
 func parseProxyMode(text string) (pixivoc.ProxyMode, error) {
