@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"net/http"
 	"net/url"
-	"path"
 	"path/filepath"
 	"testing"
 	"time"
@@ -89,17 +88,6 @@ func (o *origin) slow() {
 			Do:    pixivtest.Drip{Bytes: 16 << 10, Every: 30 * time.Millisecond},
 		})
 }
-
-// inUser names a picture as the command user does, below the folder of the
-// task.
-func inUser(folder string) func(pixivtest.Picture) string {
-	return func(p pixivtest.Picture) string {
-		return fmt.Sprintf("%s/%d_p%d.%s", folder, p.WorkID, p.Page, p.Format)
-	}
-}
-
-// inList names a picture as the command links does.
-func inList(p pixivtest.Picture) string { return path.Base(p.Path) }
 
 // wanted returns the picture that an address leads to.
 func (o *origin) wanted(t *testing.T, address string) *picture {
