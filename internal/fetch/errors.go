@@ -184,7 +184,8 @@ func Retryable(err error) bool {
 		return false
 	}
 	if _, ok := errors.AsType[*DiskError](err); ok {
-		return fsafe.IsTransient(err) || fsafe.IsBusy(err) || errors.Is(err, ErrPartReplaced)
+		passing := fsafe.IsTransient(err) || fsafe.IsBusy(err) || errors.Is(err, ErrPartReplaced)
+		return passing && !fsafe.IsReadOnly(err)
 	}
 	if isCertificate(err) {
 		return false

@@ -41,8 +41,8 @@ func (k Kind) accepts(t Type) bool {
 // Request is one file to download.
 type Request struct {
 	// HTTP is a GET with the headers that the server wants, such as Referer.
-	// It is copied for each try; Range, If-Range and Accept-Encoding are set
-	// by Fetch.
+	// It is copied for each try. Range, If-Range and Accept-Encoding are set by
+	// Fetch, and its context is that of Fetch.
 	HTTP *http.Request
 	// Do sends a request: the method Do of an http.Client, or a function that
 	// paces it too. Redirects are followed, or not, by Do.

@@ -21,9 +21,10 @@ func IsReadOnly(err error) bool {
 // many open files, an interrupted call, too little memory.
 func IsTransient(err error) bool { return isOneOf(err, transient) }
 
-// IsBusy says whether err comes from another program that has the file open
+// IsBusy says whether err may come from another program that has the file open
 // and keeps it from being replaced, as virus scanners on Windows do for a
-// moment.
+// moment. There it cannot always be told from a missing right: IsReadOnly may be
+// true of the same error.
 func IsBusy(err error) bool { return isOneOf(err, busy) }
 
 func isOneOf(err error, numbers func() []syscall.Errno) bool {

@@ -23,6 +23,10 @@ func transient() []syscall.Errno {
 	}
 }
 
+// Replacing a file that another program has open is answered with "access
+// denied" as often as with "sharing violation".
 func busy() []syscall.Errno {
-	return []syscall.Errno{windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION}
+	return []syscall.Errno{
+		windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION, windows.ERROR_ACCESS_DENIED,
+	}
 }
