@@ -123,7 +123,14 @@ type ItemStore interface {
 // RecordStore reads what tasks found. Records are written by Commit only.
 type RecordStore interface {
 	// ListRecords returns at most query.Limit records in rising order of Seq.
+	// A record that comes to be seen later has a greater Seq than all records
+	// of its task that were seen before it.
 	ListRecords(ctx context.Context, query RecordQuery) ([]Record, error)
+
+	// CountRecords returns the number of records of a query; query.Limit is
+	// ignored. It reads no data, but takes longer for more records, so a
+	// caller who counts again should count only what came after the last.
+	CountRecords(ctx context.Context, query RecordQuery) (int, error)
 }
 
 // StoredTask is a task as a Store keeps it.
@@ -309,8 +316,9 @@ type Record struct {
 
 // RecordQuery selects records of a task.
 type RecordQuery struct {
-	Task  int64
-	Kind  string // "" for all kinds
-	After int64  // only records with a greater Seq
-	Limit int    // 0 or less: 500
+	Task    int64
+	Kind    string // "" for all kinds
+	After   int64  // only records with a greater Seq
+	Through int64  // only records with this Seq or a smaller one; 0 or less: no bound
+	Limit   int    // 0 or less: 500
 }

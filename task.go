@@ -73,6 +73,10 @@ type Task interface {
 	// Records lists what the task found, page by page. query.Task and
 	// query.Limit are ignored.
 	Records(ctx context.Context, query RecordQuery) iter.Seq2[Record, error]
+
+	// CountRecords returns how many records Records would list. query.Task
+	// and query.Limit are ignored.
+	CountRecords(ctx context.Context, query RecordQuery) (int, error)
 }
 
 // DeleteOptions says what Task.Delete does beside removing the task.

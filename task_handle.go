@@ -170,6 +170,12 @@ func (t task) Records(ctx context.Context, query RecordQuery) iter.Seq2[Record, 
 	})
 }
 
+func (t task) CountRecords(ctx context.Context, query RecordQuery) (int, error) {
+	query.Task = t.tid
+	n, err := t.client.config.Store.CountRecords(ctx, query)
+	return n, notFound(err)
+}
+
 // pageSize is how much of a list is held in memory.
 const pageSize = 500
 

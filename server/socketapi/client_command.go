@@ -129,7 +129,7 @@ func (c *Conn) Items(ctx context.Context, tid int64, query pixivoc.ItemQuery) it
 // Records lists what a task found, page by page. query.Task and query.Limit
 // are ignored.
 func (c *Conn) Records(ctx context.Context, tid int64, query pixivoc.RecordQuery) iter.Seq2[pixivoc.Record, error] {
-	in := recordsArguments{TID: tid, Kind: query.Kind, After: query.After, Limit: maxPage}
+	in := recordsArguments{TID: tid, Kind: query.Kind, After: query.After, Through: query.Through, Limit: maxPage}
 	return allPages(func() (p page[pixivoc.Record], err error) {
 		err = c.invoke(ctx, CommandRecords, in, &p, isRepeatable)
 		if len(p.List) > 0 {
@@ -137,6 +137,15 @@ func (c *Conn) Records(ctx context.Context, tid int64, query pixivoc.RecordQuery
 		}
 		return p, err
 	})
+}
+
+// CountRecords returns how many records Records would list. query.Task and
+// query.Limit are ignored.
+func (c *Conn) CountRecords(ctx context.Context, tid int64, query pixivoc.RecordQuery) (int, error) {
+	var counted recordCount
+	in := recordsArguments{TID: tid, Kind: query.Kind, After: query.After, Through: query.Through}
+	err := c.invoke(ctx, CommandCountRecords, in, &counted, isRepeatable)
+	return counted.Count, err
 }
 
 func allPages[T any](next func() (page[T], error)) iter.Seq2[T, error] {

@@ -259,7 +259,7 @@ func TestNewCommands_BadArguments(t *testing.T) {
 		assert.Contains(t, content, `"ok": false`, body)
 		assert.Contains(t, content, test.want, body)
 	}
-	conn.send(frameOf([]byte(`{"IdentificationNumber":"S1","Command":1018}`)))
+	conn.send(frameOf([]byte(`{"IdentificationNumber":"S1","Command":1999}`)))
 	conn.silent()
 	conn.send(frameOf([]byte(`{"IdentificationNumber":"S1","Command":1000,"Timeout":"free"}`)))
 	assert.Contains(t, string(conn.next().Content), `"ok": true`)

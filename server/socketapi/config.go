@@ -7,10 +7,11 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/saveroot"
 )
 
 // The defaults of a Config.
@@ -58,8 +59,9 @@ type Config struct {
 	MaxInput int
 
 	// SaveRoots are the folders below which tasks may save. Symbolic links on
-	// the way are followed first. Empty: anywhere. With roots, a path of the
-	// new commands may be empty or relative and then means the first root.
+	// the way are followed first. Empty, or with "*" among them: anywhere. With
+	// roots, a path of the new commands may be empty or relative and then means
+	// the first root.
 	SaveRoots []string
 	// TypeNames are the task types that commands 101 to 104 add; nil means
 	// DefaultTypeNames. A command that is missing there is answered like one
@@ -99,6 +101,8 @@ type Config struct {
 	// Logger gets what a person should know; nil discards it. It never gets an
 	// account, a password or a token.
 	Logger *slog.Logger
+
+	roots *saveroot.Roots // of SaveRoots
 }
 
 // Rights is what a client may do beyond asking.
@@ -191,14 +195,13 @@ func (c Config) tables() (Config, error) {
 		c.TLS = c.TLS.Clone()
 		c.TLS.MinVersion = max(c.TLS.MinVersion, tls.VersionTLS12)
 	}
-	roots := c.SaveRoots
-	c.SaveRoots = nil
-	for _, root := range roots {
-		path, err := filepath.Abs(root)
-		if root == "" || err != nil {
-			return c, &pixivoc.FieldError{Field: "SaveRoots", Reason: fmt.Sprintf("%q is not a path", root)}
-		}
-		c.SaveRoots = append(c.SaveRoots, path)
+	if slices.Contains(c.SaveRoots, "") {
+		return c, &pixivoc.FieldError{Field: "SaveRoots", Reason: `"" is not a path`}
 	}
+	roots, err := saveroot.New(c.SaveRoots)
+	if err != nil {
+		return c, &pixivoc.FieldError{Field: "SaveRoots", Reason: err.Error()}
+	}
+	c.SaveRoots, c.roots = roots.Folders(), roots
 	return c, nil
 }

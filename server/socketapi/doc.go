@@ -67,7 +67,7 @@
 //	                    options, key, input}                   task
 //	1003 Subscribe     {events, items}                         null
 //	1004 Items         {tid, stage, state, after, limit}       {list, more}
-//	1005 Records       {tid, kind, after, limit}               {list, more}
+//	1005 Records       {tid, kind, after, through, limit}      {list, more}
 //	1006 Task          {tid}                                   task
 //	1007 Tasks         {}                                      {seq, tasks}
 //	1008 Start         {tid}                                   null
@@ -81,6 +81,7 @@
 //	1015 Env           {}                                      Settings
 //	1016 UpdateEnv     SettingsPatch                           Settings
 //	1017 Input         {text, reset}                           null
+//	1018 CountRecords  {tid, kind, after, through}             {count}
 //
 // Create takes any registered task type by name or alias. A list that is too
 // long for a frame is sent before, with Input piece by piece, and used by
@@ -93,8 +94,9 @@
 // tasks again. Events after the reply to Tasks have a greater seq than it.
 //
 // Items and Records give a page of at most limit entries, 500 at most, after
-// the item ID or record seq that after names. Environment and login take the
-// whole range of the kernel, other than commands 1 and 4.
+// the item ID or record seq that after names; records with a greater seq than
+// through, when it is given, are left out of list and count. Environment and
+// login take the whole range of the kernel, other than commands 1 and 4.
 //
 // LoginGrant begins a login. Its outcome comes as a message of SendType 1014,
 // {attempt, ok, account, error}, to this connection, and as report 2 to all.

@@ -77,6 +77,8 @@ func (s *session) extensionCommand(number Command) (c extensionCommand, known bo
 		return extensionCommand{s.env, anybody}, true
 	case CommandUpdateEnv:
 		return extensionCommand{s.patchEnv, mayControl}, true
+	case CommandCountRecords:
+		return extensionCommand{s.countRecords, anybody}, true
 	case CommandInput:
 		return extensionCommand{s.addInput, mayControl}, true
 	}

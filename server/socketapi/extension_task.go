@@ -135,8 +135,21 @@ func (s *session) records(ctx context.Context, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	query := pixivoc.RecordQuery{Kind: in.Kind, After: in.After}
+	query := pixivoc.RecordQuery{Kind: in.Kind, After: in.After, Through: in.Through}
 	return pageOf(task.Records(ctx, query), in.Limit, func(record pixivoc.Record) int { return len(record.Data) })
+}
+
+func (s *session) countRecords(ctx context.Context, r *request) (any, error) {
+	in, err := arguments[recordsArguments](r)
+	if err != nil {
+		return nil, err
+	}
+	task, err := s.client().Task(ctx, in.TID)
+	if err != nil {
+		return nil, err
+	}
+	n, err := task.CountRecords(ctx, pixivoc.RecordQuery{Kind: in.Kind, After: in.After, Through: in.Through})
+	return recordCount{n}, err
 }
 
 // pageOf takes the first entries of a list, at least one if there is any.

@@ -54,6 +54,7 @@ const (
 	CommandEnv          Command = 1015
 	CommandUpdateEnv    Command = 1016
 	CommandInput        Command = 1017
+	CommandCountRecords Command = 1018
 )
 
 const firstExtension = int64(CommandHello)
@@ -160,10 +161,11 @@ type (
 		Limit int               `json:"limit,omitempty"`
 	}
 	recordsArguments struct {
-		TID   int64  `json:"tid"`
-		Kind  string `json:"kind,omitempty"`
-		After int64  `json:"after,omitempty"`
-		Limit int    `json:"limit,omitempty"`
+		TID     int64  `json:"tid"`
+		Kind    string `json:"kind,omitempty"`
+		After   int64  `json:"after,omitempty"`
+		Through int64  `json:"through,omitempty"`
+		Limit   int    `json:"limit,omitempty"`
 	}
 	taskArguments struct {
 		TID int64 `json:"tid"`
@@ -189,6 +191,11 @@ type (
 type page[T any] struct {
 	List []T  `json:"list"`
 	More bool `json:"more"`
+}
+
+// recordCount is the result of CommandCountRecords.
+type recordCount struct {
+	Count int `json:"count"`
 }
 
 // taskList is the result of CommandTasks. Events after the reply have a

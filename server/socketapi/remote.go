@@ -282,3 +282,7 @@ func (t remoteTask) Items(ctx context.Context, query pixivoc.ItemQuery) iter.Seq
 func (t remoteTask) Records(ctx context.Context, query pixivoc.RecordQuery) iter.Seq2[pixivoc.Record, error] {
 	return t.conn.Records(ctx, t.tid, query)
 }
+
+func (t remoteTask) CountRecords(ctx context.Context, query pixivoc.RecordQuery) (int, error) {
+	return t.conn.CountRecords(ctx, t.tid, query)
+}

@@ -91,6 +91,16 @@ func TestRemote(t *testing.T) {
 		count++
 	}
 	assert.Equal(t, 3, count)
+	count, err = links.CountRecords(ctx, pixivoc.RecordQuery{Kind: "link"})
+	require.NoError(t, err)
+	assert.Equal(t, 3, count)
+	var middle int64
+	for record := range links.Records(ctx, pixivoc.RecordQuery{Kind: "link"}) {
+		middle = record.Seq - 1
+	}
+	count, err = links.CountRecords(ctx, pixivoc.RecordQuery{Through: middle})
+	require.NoError(t, err)
+	assert.Equal(t, 2, count)
 	tids := []int64{}
 	for info, err := range kernel.Tasks(ctx) {
 		require.NoError(t, err)

@@ -89,9 +89,8 @@ func (s *Store) ListRecords(ctx context.Context, query pixivoc.RecordQuery) ([]p
 	if err != nil {
 		return nil, err
 	}
-	from, _ := slices.BinarySearchFunc(t.records, query.After+1, func(r pixivoc.Record, seq int64) int { return cmp.Compare(r.Seq, seq) })
 	var records []pixivoc.Record
-	for _, record := range t.records[from:] {
+	for _, record := range t.between(query) {
 		if len(records) == pageLimit(query.Limit) {
 			break
 		}
@@ -101,4 +100,43 @@ func (s *Store) ListRecords(ctx context.Context, query pixivoc.RecordQuery) ([]p
 		}
 	}
 	return records, nil
+}
+
+// CountRecords implements pixivoc.RecordStore.
+func (s *Store) CountRecords(ctx context.Context, query pixivoc.RecordQuery) (int, error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	t, err := s.task(query.Task)
+	if err != nil {
+		return 0, err
+	}
+	between := t.between(query)
+	if query.Kind == "" {
+		return len(between), nil
+	}
+	n := 0
+	for i := range between {
+		if between[i].Kind == query.Kind {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// between returns the records whose Seq the query wants, of all kinds.
+func (t *task) between(query pixivoc.RecordQuery) []pixivoc.Record {
+	upTo := func(seq int64) int {
+		n, found := slices.BinarySearchFunc(t.records, seq, func(r pixivoc.Record, seq int64) int { return cmp.Compare(r.Seq, seq) })
+		if found {
+			n++
+		}
+		return n
+	}
+	from, to := upTo(query.After), len(t.records)
+	if query.Through > 0 {
+		to = upTo(query.Through)
+	}
+	return t.records[from:max(from, to)]
 }

@@ -18,6 +18,7 @@ func HotQueries() map[string]string {
 		selectItems(pixivoc.ItemDone):    "items_stage",
 		selectItems(pixivoc.ItemFailed):  "items_failed",
 		selectRecords:                    "records_kind",
+		countRecords:                     "COVERING INDEX records_kind",
 		listStages:                       "sqlite_autoindex_stages_1",
 		listKinds:                        "sqlite_autoindex_kinds_1",
 		leftovers()[0].find:              "sqlite_autoindex_stages_1",

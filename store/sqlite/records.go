@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/pixivoc/pixivoc"
@@ -33,11 +34,45 @@ func (s *Store) ListRecords(ctx context.Context, query pixivoc.RecordQuery) ([]p
 	return records[:min(limit, len(records))], nil
 }
 
-const selectRecords = "SELECT seq, key, data, at FROM records WHERE kind=? AND seq>? ORDER BY seq LIMIT ?"
+// CountRecords implements pixivoc.RecordStore.
+func (s *Store) CountRecords(ctx context.Context, query pixivoc.RecordQuery) (int, error) {
+	total := 0
+	err := s.read(ctx, func(tx *sql.Tx) error {
+		kinds, err := listNames(ctx, tx, listKinds, query.Task, query.Kind)
+		if err != nil {
+			return err
+		}
+		for _, kind := range kinds {
+			var n int
+			if err := tx.QueryRowContext(ctx, countRecords, kind.id, query.After, through(query)).Scan(&n); err != nil {
+				return err
+			}
+			total += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count records of task %d: %w", query.Task, err)
+	}
+	return total, nil
+}
+
+const (
+	selectRecords = "SELECT seq, key, data, at FROM records WHERE kind=?1 AND seq>?2 AND seq<=?3 ORDER BY seq LIMIT ?4"
+	countRecords  = "SELECT count(*) FROM records WHERE kind=?1 AND seq>?2 AND seq<=?3"
+)
+
+// through is the greatest Seq that a query wants.
+func through(query pixivoc.RecordQuery) int64 {
+	if query.Through <= 0 {
+		return math.MaxInt64
+	}
+	return query.Through
+}
 
 // listRecords appends a page of one kind.
 func listRecords(ctx context.Context, tx *sql.Tx, records []pixivoc.Record, kind named, query pixivoc.RecordQuery, limit int) ([]pixivoc.Record, error) {
-	rows, err := tx.QueryContext(ctx, selectRecords, kind.id, query.After, limit)
+	rows, err := tx.QueryContext(ctx, selectRecords, kind.id, query.After, through(query), limit)
 	if err != nil {
 		return nil, err
 	}

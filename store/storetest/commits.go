@@ -273,6 +273,37 @@ func testRecords(f *fixture) {
 		}
 	}
 	f.same("records of another task", f.recordKeys(pixivoc.RecordQuery{Task: other}), []string{"same"})
+	f.same("count of another task", f.countRecords(pixivoc.RecordQuery{Task: other}), 1)
+}
+
+// What is listed and what is counted agree for all bounds.
+func testRecordBounds(f *fixture) {
+	tid, other := f.task(numbered("k", 6)...), f.task("a")
+	for i, item := range f.claim(tid, 6) {
+		f.commit(pixivoc.Commit{Claim: item.Claim, Outcome: pixivoc.OutcomeDone, Records: []pixivoc.Record{
+			record([]string{"work", "file"}[i%2], item.Key),
+		}})
+		if i == 2 {
+			f.commit(pixivoc.Commit{Claim: f.one(other).Claim, Outcome: pixivoc.OutcomeDone, Records: []pixivoc.Record{record("file", "x")}})
+		}
+	}
+	all := f.records(pixivoc.RecordQuery{Task: tid})
+	first, last := all[0].Seq, all[len(all)-1].Seq
+	for _, kind := range []string{"", "work", "file", "none"} {
+		for after := first - 1; after <= last+1; after++ {
+			for through := int64(-1); through <= last+1; through++ {
+				want := []string{}
+				for _, r := range all {
+					if r.Seq > after && (through <= 0 || r.Seq <= through) && (kind == "" || r.Kind == kind) {
+						want = append(want, r.Key)
+					}
+				}
+				query := pixivoc.RecordQuery{Task: tid, Kind: kind, After: after, Through: through, Limit: 2}
+				f.same("records", f.recordKeys(query), want)
+				f.same("count", f.countRecords(query), len(want))
+			}
+		}
+	}
 }
 
 // Seq rises over the whole store and is never used twice, also not after the

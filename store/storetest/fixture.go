@@ -237,6 +237,13 @@ func (f *fixture) records(query pixivoc.RecordQuery) []pixivoc.Record {
 	}
 }
 
+func (f *fixture) countRecords(query pixivoc.RecordQuery) int {
+	f.Helper()
+	n, err := f.store.CountRecords(f.Context(), query)
+	f.ok(err)
+	return n
+}
+
 func (f *fixture) recordKeys(query pixivoc.RecordQuery) []string {
 	f.Helper()
 	keys := []string{}

@@ -231,6 +231,10 @@ func (f *fixture) calls(tid int64, claim pixivoc.Claim) map[string]func(context.
 			_, err := s.ListRecords(ctx, pixivoc.RecordQuery{Task: tid})
 			return err
 		},
+		"CountRecords": func(ctx context.Context) error {
+			_, err := s.CountRecords(ctx, pixivoc.RecordQuery{Task: tid})
+			return err
+		},
 	}
 }
 

@@ -106,6 +106,7 @@ func Run(t *testing.T, open func(t testing.TB) pixivoc.Store, options ...Option)
 		"CommitMany":              testCommitMany,
 		"CommitConcurrent":        testCommitConcurrent,
 		"Records":                 testRecords,
+		"RecordBounds":            testRecordBounds,
 		"RecordSeq":               testRecordSeq,
 		"DeleteTask":              testDeleteTask,
 		"DeleteTaskConcurrent":    testDeleteTaskConcurrent,

@@ -271,4 +271,6 @@ func testTaskMissing(f *fixture) {
 	f.is(err, fs.ErrNotExist)
 	_, err = f.store.ListRecords(ctx, pixivoc.RecordQuery{Task: tid})
 	f.is(err, fs.ErrNotExist)
+	_, err = f.store.CountRecords(ctx, pixivoc.RecordQuery{Task: tid})
+	f.is(err, fs.ErrNotExist)
 }
