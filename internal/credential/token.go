@@ -25,6 +25,9 @@ const (
 	tokenBytes = 32
 )
 
+// KindBearer is the kind of the tokens for scripts, which every door takes.
+const KindBearer = "rest_bearer"
+
 // tokenLength is how long a token is: base64 without padding, in the
 // characters A-Z a-z 0-9 - and _ (RFC 4648 section 5).
 var tokenLength = base64.RawURLEncoding.EncodedLen(tokenBytes)

@@ -87,7 +87,7 @@ func (d *daemon) greeting(ready readyFile) string {
 		line("socket", ready.Socket)
 	}
 	line("data", ready.Data)
-	line("pictures", strings.Join(d.roots.folders, " "))
+	line("pictures", strings.Join(d.roots.Folders(), " "))
 	if d.demo != nil {
 		fmt.Fprintf(&b, "\nThis is a demo: Pixiv is made up. It has two artists:\n\n  https://www.pixiv.net/users/%d\n  https://www.pixiv.net/users/%d\n", demoArtist, demoBig)
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/pixivoc/pixivoc/internal/saveroot"
 )
 
 // complete fills in what depends on other settings and looks at what a single
@@ -20,7 +22,7 @@ func (s *Settings) complete() error {
 	if s.Data, err = filepath.Abs(s.Data); err != nil {
 		return &usageError{fmt.Errorf("%s: %w", s.from("data"), err)}
 	}
-	if len(s.SaveRoots) == 0 || slices.Equal(s.SaveRoots, []string{anywhere}) {
+	if len(s.SaveRoots) == 0 || slices.Equal(s.SaveRoots, []string{saveroot.Anywhere}) {
 		s.SaveRoots = append([]string{filepath.Join(s.Data, "pictures")}, s.SaveRoots...)
 	}
 	if s.ReadyFile != "" {
@@ -101,8 +103,8 @@ func (s *Settings) checkOpen(name string, address net.Addr) error {
 	}
 	where := s.from(name) + ": others can reach " + address.String()
 	switch {
-	case slices.Contains(s.SaveRoots, anywhere):
-		return fmt.Errorf("%s, so the save root %q is not allowed; name the folders with --save-root", where, anywhere)
+	case slices.Contains(s.SaveRoots, saveroot.Anywhere):
+		return fmt.Errorf("%s, so the save root %q is not allowed; name the folders with --save-root", where, saveroot.Anywhere)
 	case s.TLSCertificate == "" && !s.WithoutTLS:
 		return fmt.Errorf("%s, and passwords would pass in the clear; give --tls-cert and --tls-key, or, behind a proxy that ends TLS, --dangerously-without-tls", where)
 	}

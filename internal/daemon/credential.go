@@ -15,10 +15,6 @@ import (
 // owner is the account of whoever runs the daemon.
 const owner = "admin"
 
-// bearerKind is the kind of the tokens for scripts that POST /api/v1/tokens
-// gives out; every door takes them.
-const bearerKind = "rest_bearer"
-
 // openBook opens the accounts. When there are none it makes the owner's and
 // returns the password, which is kept nowhere else; otherwise the password is
 // empty.
@@ -45,7 +41,7 @@ func openBook(ctx context.Context, store pixivoc.SettingStore, s *Settings) (boo
 // with a colon between them, which is what a program can send that knows no
 // tokens.
 func recognise(ctx context.Context, book *credential.Book, secret string, remote netip.Addr) (credential.Account, error) {
-	account, err := book.Look(ctx, bearerKind, secret)
+	account, err := book.Look(ctx, credential.KindBearer, secret)
 	if err == nil {
 		return account, nil
 	}
@@ -65,7 +61,7 @@ func caller(r *http.Request, book *credential.Book) (credential.Account, error) 
 	if !strings.EqualFold(scheme, "Bearer") {
 		return credential.Account{}, credential.ErrWrong
 	}
-	return book.Look(r.Context(), bearerKind, strings.TrimSpace(token))
+	return book.Look(r.Context(), credential.KindBearer, strings.TrimSpace(token))
 }
 
 // remoteOf returns where a request comes from, or the zero Addr.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/credential"
+	"github.com/pixivoc/pixivoc/internal/saveroot"
 	"github.com/pixivoc/pixivoc/pixiv"
 	"github.com/pixivoc/pixivoc/pixivtest"
 	"github.com/pixivoc/pixivoc/server/socketapi"
@@ -46,7 +47,7 @@ type daemon struct {
 	store  *sqlite.Store
 	client pixivoc.Client
 	book   *credential.Book
-	roots  *roots
+	roots  *saveroot.Roots
 	health *health
 	meters *meters // nil unless switched on
 	// password was made at the first start.
@@ -145,10 +146,10 @@ func (d *daemon) openStore(ctx context.Context) (err error) {
 	if err := makeData(d.settings.Data); err != nil {
 		return err
 	}
-	if d.roots, err = newRoots(d.settings.SaveRoots); err != nil {
+	if d.roots, err = saveroot.New(d.settings.SaveRoots); err != nil {
 		return err
 	}
-	if err := d.roots.make(); err != nil {
+	if err := d.roots.Make(); err != nil {
 		return err
 	}
 	name := databaseName

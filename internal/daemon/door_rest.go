@@ -12,7 +12,7 @@ import (
 func openREST(v *services) (*httpDoor, error) {
 	api, err := restapi.New(v.client, restapi.Config{
 		Accounts: v.book,
-		SavePath: v.roots.place,
+		SavePath: place(v.roots),
 		Resolve:  resolve,
 		BeginLogin: func() (string, func(string) (pixivoc.Grant, error)) {
 			login := pixiv.NewLogin()

@@ -19,12 +19,9 @@ import (
 func openSocket(v *services, secret *certificate, isOpen bool) (*socketapi.Server, error) {
 	config := socketapi.Config{
 		MaxClients:                v.settings.MaxSocketClients,
-		SaveRoots:                 v.roots.folders,
+		SaveRoots:                 v.settings.SaveRoots,
 		DangerousOpenToTheNetwork: v.settings.WithoutTLS,
 		Logger:                    v.logger,
-	}
-	if v.roots.any {
-		config.SaveRoots = nil
 	}
 	if v.settings.SocketExit {
 		config.Exit = v.exit

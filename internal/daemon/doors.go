@@ -6,6 +6,7 @@ import (
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/credential"
+	"github.com/pixivoc/pixivoc/internal/saveroot"
 )
 
 // services are what doors are made of.
@@ -13,7 +14,7 @@ type services struct {
 	client   pixivoc.Client
 	store    pixivoc.Store
 	book     *credential.Book
-	roots    *roots
+	roots    *saveroot.Roots
 	settings *Settings
 	logger   *slog.Logger
 	// isOpen says that others than programs of this machine reach the HTTP

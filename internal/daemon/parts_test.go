@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -42,50 +41,6 @@ func TestResolve(t *testing.T) {
 		var field *pixivoc.FieldError
 		require.ErrorAs(t, err, &field, text)
 	}
-}
-
-func TestF7_SaveRoots(t *testing.T) {
-	t.Parallel()
-	base, err := filepath.EvalSymlinks(t.TempDir())
-	require.NoError(t, err)
-	first, second, outside := filepath.Join(base, "first"), filepath.Join(base, "second"), filepath.Join(base, "outside")
-	r, err := newRoots([]string{first, second})
-	require.NoError(t, err)
-	require.NoError(t, r.make())
-	require.NoError(t, os.Mkdir(outside, 0o700))
-	if runtime.GOOS != "windows" {
-		require.NoError(t, os.Symlink(outside, filepath.Join(first, "out")))
-		require.NoError(t, os.Symlink(filepath.Join(base, "nothing"), filepath.Join(first, "dangling")))
-		require.NoError(t, os.Symlink(second, filepath.Join(first, "across")))
-	}
-	for wish, want := range map[string]string{
-		"":                               first,
-		"a/b":                            filepath.Join(first, "a", "b"),
-		first:                            first,
-		second + "/deep/er":              filepath.Join(second, "deep", "er"),
-		first + "/a/../b":                filepath.Join(first, "b"),
-		filepath.Join(first, "across/x"): filepath.Join(second, "x"),
-	} {
-		got, err := r.place(wish)
-		require.NoError(t, err, wish)
-		assert.Equal(t, want, got, wish)
-	}
-	for _, wish := range []string{
-		outside, base, "/", "/dev", "/etc/passwd", "..", "../outside", first + "/../outside", first + "x",
-		filepath.Join(first, "out"), filepath.Join(first, "out", "deep"), filepath.Join(first, "dangling"), filepath.Join(first, "dangling", "x"),
-		"a\x00b",
-	} {
-		_, err := r.place(wish)
-		var field *pixivoc.FieldError
-		require.ErrorAs(t, err, &field, wish)
-		assert.Equal(t, "SavePath", field.Field)
-		assert.NotContains(t, err.Error(), base, "the error says nothing about the disk")
-	}
-	free, err := newRoots([]string{first, anywhere})
-	require.NoError(t, err)
-	got, err := free.place(outside)
-	require.NoError(t, err)
-	assert.Equal(t, outside, got)
 }
 
 func TestTrustedProxies(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // The kinds of tokens that Accounts issue for this interface.
 const (
 	kindSession = "console_session"
-	kindBearer  = "rest_bearer"
+	kindBearer  = credential.KindBearer
 )
 
 // sessionCookie is the name of the cookie of the console.
