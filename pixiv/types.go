@@ -55,6 +55,7 @@ const (
 // which has no stage for pictures, these are items of GetPageUrls. A listing that
 // Pixiv cuts off is no failure but leaves a LimitRecord.
 func Types() []pixivoc.TaskType {
+	s := newSaver()
 	return []pixivoc.TaskType{
 		{
 			Name:    SingleWork,
@@ -62,10 +63,10 @@ func Types() []pixivoc.TaskType {
 			Title:   "Download a work",
 			Files:   true,
 			Stages: []pixivoc.StageSpec{
-				listStage(detailsStage(queuePictures)),
-				{Stage: pictureStage{}},
+				listStage(s.list(detailsStage)),
+				{Stage: s.pictures()},
 			},
-			First: firstWork,
+			First: s.first(firstWork),
 		},
 		{
 			Name:    UserWorks,
@@ -73,11 +74,11 @@ func Types() []pixivoc.TaskType {
 			Title:   "Download all works of a user",
 			Files:   true,
 			Stages: []pixivoc.StageSpec{
-				listStage(numberStage(queuePictures)),
-				listStage(pageStage(queuePictures)),
-				{Stage: pictureStage{}},
+				listStage(s.list(numberStage)),
+				listStage(s.list(pageStage)),
+				{Stage: s.pictures()},
 			},
-			First: firstUser,
+			First: s.first(firstUser),
 		},
 		{
 			Name:    WorkDetails,
