@@ -45,6 +45,7 @@ type client struct {
 
 	locks    taskLocks[int64]
 	makers   taskLocks[string] // of Create, by TaskSpec.Key
+	pins     taskLocks[string] // of Runtime.Pin, by name
 	queue    *taskQueue
 	closed   atomic.Bool
 	shutdown sync.Once

@@ -45,6 +45,13 @@ type Runtime interface {
 	// Env returns the environment in force.
 	Env() Env
 
+	// Pin keeps value under name for good, unless something is kept there
+	// already, and returns what is kept. It is for what must not change between
+	// tasks, or when the site changes its mind: the folder of an artist, say.
+	// All tasks of the store share the names, so a name begins with what the
+	// task type is for, "pixiv/" for instance. The value is never empty.
+	Pin(ctx context.Context, name, value string) (string, error)
+
 	// Logger returns a logger that names the task and the stage. It is never
 	// nil.
 	Logger() *slog.Logger

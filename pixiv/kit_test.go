@@ -144,6 +144,7 @@ type runtime struct {
 	// permanent makes Download call every 4xx final, as a kernel may that
 	// knows nothing of the host.
 	permanent bool
+	pins      *pins
 
 	mu        sync.Mutex
 	files     map[string]string
@@ -151,7 +152,7 @@ type runtime struct {
 }
 
 func newRuntime(road *road) *runtime {
-	return &runtime{road: road, task: pixivoc.TaskInfo{TaskName: "name of the task"}, files: map[string]string{}}
+	return &runtime{road: road, task: pixivoc.TaskInfo{TaskName: "name of the task"}, files: map[string]string{}, pins: &pins{}}
 }
 
 func (r *runtime) Task() pixivoc.TaskInfo   { return r.task }
