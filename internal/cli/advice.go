@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"strings"
 
@@ -50,6 +51,9 @@ func advice(err error) []string {
 	if _, ok := errors.AsType[*pixivoc.BlockedError](err); ok {
 		return []string{"Another road may help: --proxy URL, or --proxy-mode ip."}
 	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil // what a file gives looks like a net.Error too
+	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return []string{
 			"Look at the network, then repeat the command.",
@@ -72,7 +76,8 @@ func sentinelAdvice() []knownError {
 			"A refresh token dies when the password changes; a login code lives for half a minute.",
 		}},
 		{pixivoc.ErrStoreLocked, []string{
-			"Wait until it ends, or stop it with ctrl-C; one process at a time uses a data folder.",
+			"If that is the daemon, work with it: --remote 127.0.0.1:13575",
+			"Otherwise wait until it ends, or stop it with ctrl-C; one process at a time uses a data folder.",
 			"For a second one beside it, name another folder: --data DIR",
 		}},
 		{pixivoc.ErrStoreVersion, []string{"Use the newer pixivoc, or another folder: --data DIR"}},

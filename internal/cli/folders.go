@@ -55,8 +55,15 @@ func (a *app) userDataFolder(system string) (string, error) {
 	return filepath.Join(home, below), nil
 }
 
-// saveFolder is the absolute path of the folder to save in.
+// saveFolder is the absolute path of the folder to save in. With a daemon it is
+// a path there, or "" for where it saves by itself.
 func (a *app) saveFolder() (string, error) {
+	if a.remote() != "" {
+		if a.set.given["save"] == "" {
+			return "", nil
+		}
+		return a.set.save, nil
+	}
 	if a.set.save == "" {
 		return "", errors.New("--save: the folder must not be empty")
 	}

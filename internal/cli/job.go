@@ -94,8 +94,13 @@ func (a *app) followed(before tally) bool {
 	return false
 }
 
-// interrupted stops the tasks and says how to go on.
+// interrupted stops the tasks and says how to go on. A daemon's tasks were
+// handed over to it and go on.
 func (a *app) interrupted(ctx context.Context, s *session, j job) error {
+	if s.remote != "" {
+		a.console.printf("%s", s.left(j))
+		return &exitError{code: ExitInterrupted}
+	}
 	a.console.printf("Stopping ... (ctrl-C again ends at once)")
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWait)
 	defer cancel()

@@ -193,6 +193,31 @@ func (a *app) ensureLogin(ctx context.Context, client pixivoc.Client) error {
 	return nil
 }
 
+func (a *app) whoamiCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "whoami",
+		Short:   "Show who is logged in",
+		Long:    "Show who is logged in. Pixiv is not asked, so a login that it has ended since is\nshown too. The exit code is 1 when nobody is logged in.",
+		Example: "  pixivoc whoami",
+		Args:    noArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), true, func(s *session) error {
+				account, err := s.client.Account()
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return a.printJSON(account)
+				}
+				return a.print(accountText(account) + "\n")
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	return cmd
+}
+
 func (a *app) logoutCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "logout",

@@ -69,9 +69,9 @@ func (s *session) tally(ctx context.Context, tasks []pixivoc.Task) (tally, error
 		if err != nil {
 			return tally{}, err
 		}
-		counts, err := s.store.CountItems(ctx, info.TID)
+		counts, err := s.countItems(ctx, task)
 		if err != nil {
-			return tally{}, fmt.Errorf("count items of task %d: %w", info.TID, err)
+			return tally{}, err
 		}
 		sum.infos = append(sum.infos, info)
 		sum.bytes += info.Bytes

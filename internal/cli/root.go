@@ -52,7 +52,7 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: groupLogin, Title: "Log in:"},
 		&cobra.Group{ID: groupManage, Title: "Manage:"})
 	a.addTo(root, groupFetch, a.demoCommand(), a.getCommand(), a.userCommand(), a.linksCommand())
-	a.addTo(root, groupLogin, a.loginCommand(), a.logoutCommand())
+	a.addTo(root, groupLogin, a.loginCommand(), a.logoutCommand(), a.whoamiCommand())
 	a.addTo(root, groupManage, a.tasksCommand(), a.envCommand(), a.versionCommand())
 	root.AddCommand(a.fakeCommand())
 	root.SetHelpCommand(helpCommand())

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/pixivoc/pixivoc/internal/cli"
+	"github.com/pixivoc/pixivoc/internal/daemon"
 	"github.com/pixivoc/pixivoc/pixivtest"
 )
 
@@ -35,6 +37,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){
 		"pixivoc": func() {
 			os.Exit(cli.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
+		},
+		"pixivocd": func() {
+			os.Exit(daemon.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr, os.Environ()))
 		},
 	})
 }
@@ -61,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"tid":       tid,
 			"token":     token,
 			"terminate": terminate,
+			"remote":    remote,
 		},
 	})
 }
@@ -254,6 +260,14 @@ func tid(ts *testscript.TestScript, _ bool, args []string) {
 // token writes a good refresh token to a file: token NAME.
 func token(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("  "+serverOf(ts).RefreshToken()+"\r\n"), 0o600))
+}
+
+// remote lets the program work with the daemon that wrote a ready file:
+// remote FILE.
+func remote(ts *testscript.TestScript, _ bool, args []string) {
+	var ready struct{ Socket string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &ready))
+	ts.Setenv("PIXIVOC_REMOTE", ready.Socket)
 }
 
 // terminate sends SIGTERM to the command that was put into the background last.

@@ -18,15 +18,20 @@ import (
 // shutdownWait bounds how long running downloads may take to stop.
 const shutdownWait = 10 * time.Second
 
-// session is an open data folder with a client on it.
+// session is an open data folder with a client on it, or a connection to a
+// daemon that has one.
 type session struct {
 	client pixivoc.Client
-	store  pixivoc.Store
+	store  pixivoc.Store // nil with a daemon
+	remote string        // the daemon's address, or ""
 }
 
 // open opens the data folder. With overrides the flags and variables
 // change the environment for this run; without, the saved one is in force.
 func (a *app) open(ctx context.Context, overrides bool) (*session, error) {
+	if address := a.remote(); address != "" {
+		return a.openRemote(ctx, address)
+	}
 	folder, err := a.dataFolder()
 	if err != nil {
 		return nil, err
@@ -76,10 +81,42 @@ func (s *session) close(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("stop: %w", err)
 	}
+	if s.store == nil {
+		return err
+	}
 	if closing := s.store.Close(); closing != nil {
 		err = errors.Join(err, fmt.Errorf("close data folder: %w", closing))
 	}
 	return err
+}
+
+// countItems counts the items of each stage of a task.
+func (s *session) countItems(ctx context.Context, task pixivoc.Task) (map[string]pixivoc.ItemCount, error) {
+	if s.store != nil {
+		counts, err := s.store.CountItems(ctx, task.ID())
+		if err != nil {
+			return nil, fmt.Errorf("count items of task %d: %w", task.ID(), err)
+		}
+		return counts, nil
+	}
+	counts := map[string]pixivoc.ItemCount{}
+	for item, err := range task.Items(ctx, pixivoc.ItemQuery{}) {
+		if err != nil {
+			return nil, err
+		}
+		count := counts[item.Stage]
+		count.Total++
+		switch item.State {
+		case pixivoc.ItemPending:
+			count.Pending++
+		case pixivoc.ItemDone:
+			count.Done++
+		case pixivoc.ItemFailed:
+			count.Failed++
+		}
+		counts[item.Stage] = count
+	}
+	return counts, nil
 }
 
 // with opens a session for the time of one function.

@@ -17,6 +17,9 @@ import (
 // --files of tasks rm, have no variable: it would be forgotten.
 type settings struct {
 	data        string
+	remote      string
+	remoteToken string // a file
+	remoteCA    string // a file
 	save        string
 	proxyMode   string
 	proxy       string
@@ -44,6 +47,9 @@ const (
 func (s *settings) addFlags(flags *pflag.FlagSet) {
 	s.logLevel = slog.LevelWarn
 	flags.StringVar(&s.data, "data", "", "`folder` of the task database and the login (default "+defaultDataHelp+")")
+	flags.StringVar(&s.remote, "remote", "", "work with the daemon at that `address` of its socket, as 127.0.0.1:13575 or tls://host:13575")
+	flags.StringVar(&s.remoteToken, "remote-token-file", "", "`file` with the token for the daemon; PIXIVOC_REMOTE_TOKEN has it itself")
+	flags.StringVar(&s.remoteCA, "remote-ca", "", "`file` with the certificate authority of the daemon, in PEM")
 	flags.BoolVarP(&s.quiet, "quiet", "q", false, "show errors and the last line only")
 	flags.Var(levelFlag{&s.logLevel}, "log-level", "show log lines from this `level` on: debug, info, warn or error")
 
@@ -53,7 +59,7 @@ func (s *settings) addFlags(flags *pflag.FlagSet) {
 	flags.Var(&s.timeout, "timeout", "longest `time` to wait for a connection, an answer, or the next bytes: 1s to 1h (60s)")
 	flags.Var(&s.interval, "interval", "least `time` between two questions to the site, as 500ms: 0 to 1h (3s)")
 	flags.IntVarP(&s.concurrency, "concurrency", "j", 0, "`number` of files to fetch at a time, 1 to 64 (3)")
-	markGroup(flags, groupOutput, "data", "quiet", "log-level")
+	markGroup(flags, groupOutput, "data", "remote", "remote-token-file", "remote-ca", "quiet", "log-level")
 	markGroup(flags, groupRoad, "proxy-mode", "proxy", "host", "timeout", "interval", "concurrency")
 }
 

@@ -60,9 +60,9 @@ func (a *app) showTask(ctx context.Context, s *session, task pixivoc.Task, asJSO
 		}
 		return nil
 	}
-	counts, err := s.store.CountItems(ctx, info.TID)
+	counts, err := s.countItems(ctx, task)
 	if err != nil {
-		return fmt.Errorf("count items of task %d: %w", info.TID, err)
+		return err
 	}
 	out := a.screenOf(a.stdout)
 	if err := a.print(attributes(info, out) + "\n" + s.stageTable(info, counts, out)); err != nil {
