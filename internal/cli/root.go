@@ -53,7 +53,7 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: groupManage, Title: "Manage:"})
 	a.addTo(root, groupFetch, a.demoCommand(), a.getCommand(), a.userCommand(), a.linksCommand())
 	a.addTo(root, groupLogin, a.loginCommand(), a.logoutCommand(), a.whoamiCommand())
-	a.addTo(root, groupManage, a.tasksCommand(), a.envCommand(), a.versionCommand())
+	a.addTo(root, groupManage, a.tasksCommand(), a.envCommand(), a.doctorCommand(), a.versionCommand())
 	root.AddCommand(a.fakeCommand())
 	root.SetHelpCommand(helpCommand())
 	root.SetHelpCommandGroupID(groupManage)
