@@ -134,27 +134,36 @@ func (a *API) UgoiraMetadata(ctx context.Context, work ID) (Ugoira, error) {
 
 // get asks one path and decodes the answer into result.
 func (a *API) get(ctx context.Context, path string, query url.Values, result any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, apiBase+path+"?"+query.Encode(), nil)
+	body, err := a.ask(ctx, path, query)
 	if err != nil {
 		return err
-	}
-	response, err := a.doer.Do(request)
-	if err != nil {
-		return asked(path, err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	if err != nil {
-		return fmt.Errorf("read answer of %s: %w", path, err)
-	}
-	// A Doer that is a bare http.Client judges nothing.
-	if err := judge(response, body); err != nil {
-		return asked(path, err)
 	}
 	if err := decode(body, result); err != nil {
 		return answerError(path, err)
 	}
 	return nil
+}
+
+// ask asks one path and returns the body of a good answer.
+func (a *API) ask(ctx context.Context, path string, query url.Values) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, apiBase+path+"?"+query.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := a.doer.Do(request)
+	if err != nil {
+		return nil, asked(path, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("read answer of %s: %w", path, err)
+	}
+	// A Doer that is a bare http.Client judges nothing.
+	if err := judge(response, body); err != nil {
+		return nil, asked(path, err)
+	}
+	return body, nil
 }
 
 // asked names the path in an error that does not do so itself, as most do by

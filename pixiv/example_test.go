@@ -110,10 +110,34 @@ func ExampleTypes() {
 	}
 	// Output:
 	// SingleWork [GetWorkDetails DownloadPicture]
-	// UserWorks [GetWorksNumber GetPageUrls DownloadPicture]
+	// UserWorks [GetWorksNumber GetPageUrls GetNovel DownloadPicture]
 	// WorkDetails [GetWorkDetails]
 	// UserWorksLink [GetWorksNumber GetPageUrls]
 	// Links [DownloadLink]
+	// FollowingFeed [GetPageUrls DownloadPicture]
+	// Ranking [GetPageUrls DownloadPicture]
+	// Search [GetPageUrls DownloadPicture]
+	// MangaSeries [GetPageUrls DownloadPicture]
+	// RelatedWorks [GetPageUrls DownloadPicture]
+	// RecommendedWorks [GetPageUrls DownloadPicture]
+	// WorkList [GetWorkDetails GetNovel DownloadPicture]
+	// UserBookmarks [GetPageUrls GetNovel DownloadPicture]
+	// Following [GetPageUrls]
+	// SingleNovel [GetNovel]
+	// NovelSeries [GetPageUrls GetNovel]
+}
+
+func ExampleResolve() {
+	spec, err := pixiv.Resolve("https://www.pixiv.net/ranking.php?mode=weekly&date=20260131")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("%s %q in the folder %q\n", spec.Type, spec.Keyword, spec.Name)
+	_, err = pixiv.Resolve("https://www.example.com/artworks/1")
+	fmt.Println(err)
+	// Output:
+	// Ranking "week 2026-01-31" in the folder "ranking week 2026-01-31"
+	// Url: leads to a host that is not Pixiv's
 }
 
 func ExampleNewSite() {

@@ -94,6 +94,11 @@ func parse(text, what, example string, find func(*url.URL) string) (ID, error) {
 	case isDigits(text):
 		return parseDigits(text)
 	}
+	kind := map[string]string{"work": SingleWork, "user": UserWorks}[what]
+	if target, err := resolve(text); err == nil && target.kind == kind {
+		digits, _, _ := strings.Cut(target.keyword, " ")
+		return parseDigits(digits)
+	}
 	address, err := parseAddress(text)
 	if err != nil {
 		return 0, refuse("is neither a number nor an address; %s", wanted)

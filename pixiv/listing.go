@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -81,33 +83,77 @@ func recordLinks(out *pixivoc.Output, work *Work) error {
 	return nil
 }
 
+// sink says what becomes of what a listing finds. What has no function is
+// passed over.
+type sink struct {
+	work  collector
+	novel func(out *pixivoc.Output, novel *Novel) error
+	user  func(out *pixivoc.Output, user *UserPreview) error
+}
+
 // numberStage is GetWorksNumber: it tells a user without works from one who is
 // gone, and reads the first page.
-func numberStage(collect collector) pixivoc.Stage {
+func numberStage(to sink) pixivoc.Stage {
 	return pixivoc.NewStage(StageGetWorksNumber, func(ctx context.Context, rt pixivoc.Runtime, item userItem) (out pixivoc.Output, err error) {
+		types, err := parseTypes(item.Types)
+		if err != nil {
+			return out, pixivoc.Permanent(pixivoc.ReasonPayload, err)
+		}
 		api := NewAPI(rt)
 		detail, err := api.UserDetail(ctx, item.User)
 		if err != nil {
 			return out, err
 		}
 		rt.Logger().Debug("user found", "user", item.User, "illusts", detail.Profile.TotalIllusts, "manga", detail.Profile.TotalManga)
-		page, err := api.UserIllusts(ctx, item.User)
+		if types.Novel {
+			first := firstPage(listUserNovels, url.Values{"user_id": {item.User.String()}})
+			first.User = item.User
+			out.QueueTo(StageGetPageUrls, first.key(), first)
+		}
+		if !types.pictures() {
+			return out, nil
+		}
+		listed := pageItem{User: item.User, Types: item.Types, Number: 1}
+		page, err := api.list(ctx, listUserIllusts, types.query(item.User))
 		if err != nil {
 			return out, err
 		}
-		err = collectPage(&out, &page, pageItem{User: item.User, Number: 1}, collect)
+		err = collectPage(&out, &page, listed, to)
 		return out, err
 	})
 }
 
+// query asks for the works of those types and for as few others as possible.
+// Pixiv lists animations among the illustrations, by all reports; a listing for
+// animations alone asks for everything, in case that it does not.
+func (t userTypes) query(user ID) url.Values {
+	query := url.Values{"user_id": {user.String()}}
+	switch t {
+	case userTypes{Manga: true}, userTypes{Manga: true, Novel: true}:
+		query.Set("type", TypeManga)
+	case userTypes{Illust: true}, userTypes{Illust: true, Novel: true}:
+		query.Set("type", TypeIllust)
+	}
+	return query
+}
+
 // pageItem is what GetPageUrls needs: a page to ask for, or a reason to fail.
 type pageItem struct {
-	User  ID     `json:"user,omitempty"`
-	Query string `json:"query,omitempty"`
+	User ID `json:"user,omitempty"`
+	// Source names the listing; "" is that of a user's works.
+	Source string `json:"source,omitempty"`
+	Query  string `json:"query,omitempty"`
 	// Number counts the pages of the listing from 1.
 	Number int `json:"number,omitempty"`
 	// Last is the fingerprint of the page before.
 	Last string `json:"last,omitempty"`
+	// Types are those that a user's works are picked by; "" is all.
+	Types string `json:"types,omitempty"`
+	// Left is how many works a listing without an end may still give; 0 is no
+	// bound.
+	Left int `json:"left,omitempty"`
+	// Sweep is set for a search.
+	Sweep *sweep `json:"sweep,omitempty"`
 
 	// Work is masked or broken; there is nothing to ask for.
 	Work   ID     `json:"work,omitempty"`
@@ -115,8 +161,26 @@ type pageItem struct {
 	Broken string `json:"broken,omitempty"`
 }
 
+// firstPage is the item of the first page of a listing.
+func firstPage(source string, query url.Values) pageItem {
+	return pageItem{Source: source, Query: query.Encode(), Number: 1}
+}
+
+// title names the listing in errors and records.
+func (i pageItem) title() string {
+	switch {
+	case i.Sweep != nil:
+		return i.Sweep.title()
+	case i.Source == "" || i.Source == listUserIllusts:
+		return "works of user " + i.User.String()
+	case i.User != 0:
+		return strings.ReplaceAll(i.Source, "_", " ") + " of user " + i.User.String()
+	}
+	return strings.ReplaceAll(i.Source, "_", " ")
+}
+
 // pageStage is GetPageUrls.
-func pageStage(collect collector) pixivoc.Stage {
+func pageStage(to sink) pixivoc.Stage {
 	return pixivoc.NewStage(StageGetPageUrls, func(ctx context.Context, rt pixivoc.Runtime, item pageItem) (out pixivoc.Output, err error) {
 		switch {
 		case item.Masked != "":
@@ -124,38 +188,112 @@ func pageStage(collect collector) pixivoc.Stage {
 		case item.Broken != "":
 			return out, content(errors.New(item.Broken))
 		}
-		page, err := NewAPI(rt).UserIllustsPage(ctx, item.Query)
+		page, err := NewAPI(rt).listPage(ctx, item.Source, item.Query)
 		if offsetLimited(err) {
-			rt.Logger().Warn("listing cut off", "user", item.User, "page", item.Number, "cause", err)
-			out.Record(RecordLimit, item.User.String(), LimitRecord{UserID: item.User, Message: err.Error()})
+			item.cutOff(rt, &out, err)
 			return out, nil
 		}
 		if err != nil {
 			return out, err
 		}
-		err = collectPage(&out, &page, item, collect)
+		err = collectPage(&out, &page, item, to)
 		return out, err
 	})
 }
 
-// collectPage adds the works of a page and queues the page after it. A listing
+// cutOff goes on with another listing where Pixiv lists no further, or records
+// that there is more than can be listed.
+func (i pageItem) cutOff(rt pixivoc.Runtime, out *pixivoc.Output, cause error) {
+	if i.Sweep != nil {
+		if i.split(out) {
+			return
+		}
+		cause = fmt.Errorf("%s: %w", i.title(), cause)
+	}
+	rt.Logger().Warn("listing cut off", "listing", i.title(), "page", i.Number, "cause", cause)
+	key := i.title()
+	if i.Source == "" || i.Source == listUserIllusts {
+		key = i.User.String()
+	}
+	out.Record(RecordLimit, key, LimitRecord{UserID: i.User, Message: cause.Error()})
+}
+
+// collectPage adds what a page has and queues the page after it. A listing
 // that cannot go on keeps what it found and leaves a failed item.
-func collectPage(out *pixivoc.Output, page *Page, item pageItem, collect collector) error {
+func collectPage(out *pixivoc.Output, page *Page, item pageItem, to sink) error {
+	types, err := parseTypes(item.Types)
+	if err != nil {
+		return pixivoc.Permanent(pixivoc.ReasonPayload, err)
+	}
+	entries := len(page.Works) + len(page.Novels) + len(page.Users)
+	if item.Left > 0 {
+		page.Works = page.Works[:min(len(page.Works), item.Left)]
+	}
 	for i := range page.Works {
-		if err := collect(out, &page.Works[i]); err != nil {
+		work := &page.Works[i]
+		// Of a masked work Pixiv does not tell the type.
+		if _, hidden := work.Masked(); to.work == nil || !hidden && !types.wants(work.Type) {
+			continue
+		}
+		if err := to.work(out, work); err != nil {
 			return err
 		}
 	}
-	query, err := page.follow(item.Number, item.Last)
+	for i := range page.Novels {
+		if to.novel != nil {
+			err = errors.Join(err, to.novel(out, &page.Novels[i]))
+		}
+	}
+	for i := range page.Users {
+		if to.user != nil {
+			err = errors.Join(err, to.user(out, &page.Users[i]))
+		}
+	}
+	if err != nil || item.Left > 0 && entries >= item.Left {
+		return err
+	}
+	item.Left -= min(item.Left, entries)
+	item.goOn(out, page)
+	return nil
+}
+
+// goOn queues the page after this one, when there is one and it is wanted.
+func (i pageItem) goOn(out *pixivoc.Output, page *Page) {
+	query, err := page.follow(i.Number, i.Last)
 	if err != nil {
-		broken := fmt.Sprintf("works of user %s: %v", item.User, err)
-		out.QueueTo(StageGetPageUrls, "listing "+item.User.String(), pageItem{User: item.User, Broken: broken})
-		return nil
+		broken := pageItem{User: i.User, Broken: fmt.Sprintf("%s: %v", i.title(), err)}
+		out.QueueTo(StageGetPageUrls, "listing "+i.listingKey(), broken)
+		return
+	}
+	if i.Sweep != nil {
+		after := i.Sweep.after(page)
+		if after.met() {
+			return
+		}
+		i.Sweep = &after
 	}
 	if query != "" {
-		out.QueueTo(StageGetPageUrls, query, pageItem{
-			User: item.User, Query: query, Number: item.Number + 1, Last: page.fingerprint(),
-		})
+		i.Query, i.Number, i.Last = query, i.Number+1, page.fingerprint()
+		out.QueueTo(StageGetPageUrls, i.key(), i)
 	}
-	return nil
+}
+
+// listingKey tells the listings of a task apart.
+func (i pageItem) listingKey() string {
+	if i.Source == "" {
+		return i.User.String()
+	}
+	return i.Source + " " + hashOf(i.Query, 8)
+}
+
+// key is the key of the item: short, and another one for each page.
+func (i pageItem) key() string {
+	const longest = 200
+	if i.Source == "" && len(i.Query) <= longest {
+		return i.Query
+	}
+	if key := i.Source + " " + i.Query; len(key) <= longest {
+		return key
+	}
+	return fmt.Sprintf("%s page %d %s", i.Source, i.Number, hashOf(i.Query, 16))
 }

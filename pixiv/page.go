@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"iter"
+	"math"
 	"net/url"
 	"strconv"
 
@@ -16,51 +17,89 @@ import (
 // 5000 entries, 167 pages.
 const maxPages = 10_000
 
-// Page is one page of the works of a user. A page may hold fewer works than
-// others, or none, and yet not be the last.
+// Page is one page of a listing. A page may hold fewer entries than others, or
+// none, and yet not be the last. Which of Works, Novels and Users it has follows
+// from what is listed.
 type Page struct {
-	User  User   `json:"user"` // zero in answers of before 2022
-	Works []Work `json:"illusts"`
+	User   User          `json:"user"` // zero in answers of before 2022
+	Works  []Work        `json:"illusts"`
+	Novels []Novel       `json:"novels"`
+	Users  []UserPreview `json:"user_previews"`
 	// NextURL is what Pixiv names as the next page, "" on the last one. It is
 	// not to be trusted; see Next.
 	NextURL string `json:"next_url"`
 
-	query url.Values // what this page was asked with
+	source source
+	query  url.Values // what this page was asked with
+}
+
+// UserPreview is a user in a list of users.
+type UserPreview struct {
+	User    User   `json:"user"`
+	Works   []Work `json:"illusts"` // the latest, three at most
+	IsMuted bool   `json:"is_muted"`
 }
 
 // UserIllusts returns the first page of a user's illustrations, manga and
 // ugoira, newest first. For a user who is gone Pixiv answers the same as for
 // one without works; UserDetail tells them apart.
 func (a *API) UserIllusts(ctx context.Context, user ID) (Page, error) {
-	return a.userIllusts(ctx, url.Values{"user_id": {user.String()}})
+	return a.list(ctx, listUserIllusts, url.Values{"user_id": {user.String()}})
 }
 
 // UserIllustsPage returns the page that Page.Next named.
 func (a *API) UserIllustsPage(ctx context.Context, query string) (Page, error) {
+	return a.listPage(ctx, listUserIllusts, query)
+}
+
+func (a *API) listPage(ctx context.Context, name, query string) (Page, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return Page{}, fieldError("query", "is not a query: %v", err)
 	}
-	return a.userIllusts(ctx, values)
+	return a.list(ctx, name, values)
 }
 
-func (a *API) userIllusts(ctx context.Context, query url.Values) (Page, error) {
-	page := Page{query: query}
-	if err := a.get(ctx, pathUserIllusts, query, &page); err != nil {
+// list asks for one page of the named listing.
+func (a *API) list(ctx context.Context, name string, query url.Values) (Page, error) {
+	kind, known := sourceNamed(name)
+	if !known {
+		return Page{}, pixivoc.Permanent(pixivoc.ReasonPayload, fmt.Errorf("there is no listing %q", clean(name)))
+	}
+	page := Page{source: kind, query: query}
+	if err := a.get(ctx, kind.path, query, &page); err != nil {
 		return Page{}, err
 	}
-	for i, work := range page.Works {
-		if work.ID == 0 {
-			return Page{}, answerError(pathUserIllusts, fmt.Errorf("illusts[%d].id is missing", i))
-		}
+	if err := page.check(); err != nil {
+		return Page{}, answerError(kind.path, err)
 	}
 	return page, nil
 }
 
-// Next returns the query of the next page for API.UserIllustsPage, or "" when
-// this is the last one. Of next_url it takes the query alone, and only when the
-// rest fits: another host or path, another user, and an offset that does not
-// rise are refused with an error that is ErrListing.
+// check refuses entries that cannot be told apart.
+func (p *Page) check() error {
+	for i := range p.Works {
+		if p.Works[i].ID == 0 {
+			return fmt.Errorf("illusts[%d].id is missing", i)
+		}
+	}
+	for i := range p.Novels {
+		if p.Novels[i].ID == 0 {
+			return fmt.Errorf("novels[%d].id is missing", i)
+		}
+	}
+	for i := range p.Users {
+		if p.Users[i].User.ID == 0 {
+			return fmt.Errorf("user_previews[%d].user.id is missing", i)
+		}
+	}
+	return nil
+}
+
+// Next returns the query of the next page, or "" when this is the last one. Of
+// next_url it takes the cursor alone, and only when the rest fits: another host
+// or path, another user, and an offset that does not rise are refused with an
+// error that is ErrListing.
 func (p *Page) Next() (query string, err error) {
 	if p.NextURL == "" {
 		return "", nil
@@ -69,27 +108,43 @@ func (p *Page) Next() (query string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: next_url is no address", ErrListing)
 	}
-	if next.Scheme != "https" || next.Host != apiHost || next.Path != pathUserIllusts || next.User != nil {
+	if next.Scheme != "https" || next.Host != apiHost || next.Path != p.source.path || next.User != nil {
 		return "", fmt.Errorf("%w: next_url leads to %s", ErrListing, clean(next.Scheme+"://"+next.Host+next.Path))
 	}
 	values, err := url.ParseQuery(next.RawQuery)
 	if err != nil {
 		return "", fmt.Errorf("%w: query of next_url is broken", ErrListing)
 	}
-	if user := p.query.Get("user_id"); values.Get("user_id") != user {
-		return "", fmt.Errorf("%w: next_url leads from user %s to user %s", ErrListing, user, clean(values.Get("user_id")))
+	if name := p.source.subject; name != "" && values.Get(name) != p.query.Get(name) {
+		return "", fmt.Errorf("%w: next_url leads from %s %s to %s", ErrListing, name, p.query.Get(name), clean(values.Get(name)))
 	}
-	from, to := offset(p.query), offset(values)
-	if to <= from {
-		return "", fmt.Errorf("%w: next_url leads from offset %d to %d", ErrListing, from, to)
+	query = p.source.rebuild(p.query, values).Encode()
+	if !p.source.moves {
+		if query == p.query.Encode() {
+			return "", fmt.Errorf("%w: next_url leads to the same page", ErrListing)
+		}
+		return query, nil
 	}
-	return values.Encode(), nil
+	return query, p.source.checkMove(p.query, values)
 }
 
-// offset returns the cursor of a page: 0 on the first page, -1 when it cannot
-// be read.
-func offset(query url.Values) int64 {
-	text := query.Get("offset")
+// checkMove refuses a cursor that does not lead on.
+func (s source) checkMove(asked, next url.Values) error {
+	name := s.cursors[0]
+	from, to := cursor(asked, name), cursor(next, name)
+	if s.falls && !asked.Has(name) {
+		from = math.MaxInt64
+	}
+	if s.falls && to > 0 && to < from || !s.falls && to > from {
+		return nil
+	}
+	return fmt.Errorf("%w: next_url leads from %s %d to %d", ErrListing, name, from, to)
+}
+
+// cursor returns a parameter that is a number: 0 on the first page, -1 when it
+// cannot be read.
+func cursor(query url.Values, name string) int64 {
+	text := query.Get(name)
 	if text == "" {
 		return 0
 	}
@@ -100,16 +155,38 @@ func offset(query url.Values) int64 {
 	return number
 }
 
-// fingerprint tells pages with different works apart; it is "" for a page
+// ids yields what identifies the entries, in order.
+func (p *Page) ids() iter.Seq[ID] {
+	return func(yield func(ID) bool) {
+		for i := range p.Works {
+			if !yield(p.Works[i].ID) {
+				return
+			}
+		}
+		for i := range p.Novels {
+			if !yield(p.Novels[i].ID) {
+				return
+			}
+		}
+		for i := range p.Users {
+			if !yield(p.Users[i].User.ID) {
+				return
+			}
+		}
+	}
+}
+
+// fingerprint tells pages with different entries apart; it is "" for a page
 // without any.
 func (p *Page) fingerprint() string {
-	if len(p.Works) == 0 {
-		return ""
-	}
-	hash := fnv.New64a()
-	for _, work := range p.Works {
-		_, _ = hash.Write(strconv.AppendInt(nil, int64(work.ID), 10))
+	hash, any := fnv.New64a(), false
+	for id := range p.ids() {
+		any = true
+		_, _ = hash.Write(strconv.AppendInt(nil, int64(id), 10))
 		_, _ = hash.Write([]byte{' '})
+	}
+	if !any {
+		return ""
 	}
 	return strconv.FormatUint(hash.Sum64(), 16)
 }

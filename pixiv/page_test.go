@@ -50,7 +50,7 @@ func nextURL(offset int) string {
 }
 
 func nextPath(offset int) string {
-	return fmt.Sprintf("%sfilter=for_ios&offset=%d&user_id=9", illustPath, offset)
+	return fmt.Sprintf("%soffset=%d&user_id=9", illustPath, offset)
 }
 
 // all lists everything and returns the ids and the error that ended it.
@@ -91,8 +91,8 @@ func TestU14_NextURL(t *testing.T) {
 		"https://app-api.pixiv.net/v1/user/illusts/../x?user_id=9&offset=30":      "leads to",
 		"https://app-api.pixiv.net/v1/user/bookmarks/illust?user_id=9":            "leads to",
 		"//app-api.pixiv.net/v1/user/illusts?user_id=9&offset=30":                 "leads to",
-		"https://app-api.pixiv.net/v1/user/illusts?user_id=8&offset=30":           "from user 9 to user 8",
-		"https://app-api.pixiv.net/v1/user/illusts?offset=30":                     "from user 9 to user",
+		"https://app-api.pixiv.net/v1/user/illusts?user_id=8&offset=30":           "from user_id 9 to 8",
+		"https://app-api.pixiv.net/v1/user/illusts?offset=30":                     "from user_id 9 to",
 		"https://app-api.pixiv.net/v1/user/illusts?user_id=9":                     "from offset 0 to 0",
 		"https://app-api.pixiv.net/v1/user/illusts?user_id=9&offset=0":            "from offset 0 to 0",
 		"https://app-api.pixiv.net/v1/user/illusts?user_id=9&offset=-30":          "from offset 0 to -30",

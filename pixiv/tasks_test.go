@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pixivoc/pixivoc"
@@ -15,27 +16,41 @@ import (
 
 func TestTypes(t *testing.T) {
 	t.Parallel()
+	listing := []string{"GetPageUrls", "DownloadPicture"}
 	want := map[string][]string{
-		"SingleWork":    {"GetWorkDetails", "DownloadPicture"},
-		"UserWorks":     {"GetWorksNumber", "GetPageUrls", "DownloadPicture"},
-		"WorkDetails":   {"GetWorkDetails"},
-		"UserWorksLink": {"GetWorksNumber", "GetPageUrls"},
-		"Links":         {"DownloadLink"},
+		"SingleWork":       {"GetWorkDetails", "DownloadPicture"},
+		"UserWorks":        {"GetWorksNumber", "GetPageUrls", "GetNovel", "DownloadPicture"},
+		"WorkDetails":      {"GetWorkDetails"},
+		"UserWorksLink":    {"GetWorksNumber", "GetPageUrls"},
+		"Links":            {"DownloadLink"},
+		"WorkList":         {"GetWorkDetails", "GetNovel", "DownloadPicture"},
+		"UserBookmarks":    {"GetPageUrls", "GetNovel", "DownloadPicture"},
+		"FollowingFeed":    listing,
+		"Following":        {"GetPageUrls"},
+		"Ranking":          listing,
+		"Search":           listing,
+		"MangaSeries":      listing,
+		"RelatedWorks":     listing,
+		"RecommendedWorks": listing,
+		"SingleNovel":      {"GetNovel"},
+		"NovelSeries":      {"GetPageUrls", "GetNovel"},
 	}
 	names := map[string]bool{}
 	for _, kind := range pixiv.Types() {
 		var stages []string
+		files := false
 		for _, spec := range kind.Stages {
 			name := spec.Stage.Name()
 			stages = append(stages, name)
-			lists := name[:3] == "Get"
-			assert.Equal(t, lists, spec.Paced, name)
-			assert.Equal(t, lists, spec.NeedsToken, name)
-			assert.Equal(t, lists, spec.Relist, name)
+			asks := strings.HasPrefix(name, "Get")
+			assert.Equal(t, asks, spec.Paced, name)
+			assert.Equal(t, asks, spec.NeedsToken, name)
+			assert.Equal(t, asks && name != pixiv.StageGetNovel, spec.Relist, name)
+			files = files || strings.HasPrefix(name, "Download")
 		}
 		assert.Equal(t, want[kind.Name], stages, kind.Name)
 		assert.NotEmpty(t, kind.Title)
-		assert.Equal(t, kind.Name != "WorkDetails" && kind.Name != "UserWorksLink", kind.Files, kind.Name)
+		assert.Equal(t, files, kind.Files, kind.Name)
 		for _, name := range append([]string{kind.Name}, kind.Aliases...) {
 			assert.False(t, names[name], "%s twice", name)
 			names[name] = true
@@ -46,9 +61,13 @@ func TestTypes(t *testing.T) {
 
 func TestTypes_BadKeyword(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{pixiv.SingleWork, pixiv.UserWorks, pixiv.WorkDetails, pixiv.UserWorksLink, pixiv.Links} {
+	for _, kind := range pixiv.Types() {
+		name, keyword := kind.Name, "no such thing"
+		if name == pixiv.Search { // any words can be searched for
+			keyword = " "
+		}
 		count := 0
-		for _, err := range typeNamed(t, name).First(t.Context(), pixivoc.TaskSpec{Keyword: "no such thing"}) {
+		for _, err := range kind.First(t.Context(), pixivoc.TaskSpec{Keyword: keyword}) {
 			field, ok := errors.AsType[*pixivoc.FieldError](err)
 			require.True(t, ok, "%s gave %v", name, err)
 			assert.Equal(t, "Keyword", field.Field)
@@ -168,8 +187,8 @@ func TestUserWorks(t *testing.T) {
 	result := drive(t, rt, pixivoc.TaskSpec{Type: pixiv.UserWorks, Keyword: "https://www.pixiv.net/users/9"})
 	assert.Equal(t, []string{
 		"GetWorksNumber 9",
-		"GetPageUrls filter=for_ios&offset=30&user_id=9",
-		"GetPageUrls filter=for_ios&offset=60&user_id=9",
+		"GetPageUrls offset=30&user_id=9",
+		"GetPageUrls offset=60&user_id=9",
 		"DownloadPicture 1_p0", "DownloadPicture 2_p0", "DownloadPicture 2_p1", "DownloadPicture 4_p0",
 	}, result.done)
 	assert.Equal(t, map[string]string{"5": pixivoc.ReasonMasked, "6": pixivoc.ReasonContent}, result.failed)
@@ -238,7 +257,7 @@ func TestU14_ListingEndsAtOffsetLimit(t *testing.T) {
 	for _, kind := range []string{pixiv.UserWorks, pixiv.UserWorksLink} {
 		rt := newRuntime(newRoad(replies))
 		result := drive(t, rt, pixivoc.TaskSpec{Type: kind, Keyword: "9"})
-		assert.Contains(t, result.done, "GetPageUrls filter=for_ios&offset=60&user_id=9")
+		assert.Contains(t, result.done, "GetPageUrls offset=60&user_id=9")
 		assert.NotContains(t, result.failed, "listing 9")
 		limits := recordsOf[pixiv.LimitRecord](t, result, pixiv.RecordLimit)
 		require.Len(t, limits, 1)
@@ -295,7 +314,7 @@ func TestUserWorksLink_Recorded(t *testing.T) {
 	rt := newRuntime(newRoad(map[string][]reply{
 		userPath + "2188232":           {{body: fixture(t, "user_detail.json")}},
 		illustPath + "user_id=2188232": {{body: first}},
-		illustPath + "filter=for_ios&offset=30&type=illust&user_id=2188232": {{body: last}},
+		illustPath + "offset=30&user_id=2188232": {{body: last}},
 	}))
 	result := drive(t, rt, pixivoc.TaskSpec{Type: pixiv.UserWorksLink, Keyword: "2188232"})
 	assert.Empty(t, result.failed)

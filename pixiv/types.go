@@ -3,6 +3,7 @@ package pixiv
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -11,7 +12,8 @@ import (
 const (
 	// SingleWork downloads the pages of a work. Keyword: the work.
 	SingleWork = "SingleWork"
-	// UserWorks downloads all works of a user. Keyword: the user.
+	// UserWorks downloads all works of a user. Keyword: the user, and behind it
+	// the types wanted when not all pictures are: illust, manga, ugoira, novel.
 	UserWorks = "UserWorks"
 	// WorkDetails records the description of a work. Keyword: the work.
 	WorkDetails = "WorkDetails"
@@ -21,6 +23,43 @@ const (
 	// Links downloads a list of addresses, as UserWorksLink records them.
 	// Input or Keyword: one address a line. Options: LinksOptions.
 	Links = "Links"
+
+	// WorkList downloads a list of works and novels. Input or Keyword: ids of
+	// works and links, apart by blanks, commas or line feeds.
+	WorkList = "WorkList"
+	// UserBookmarks downloads what a user has bookmarked. Keyword: the user,
+	// then any of public (the default) or private, illust (the default) or
+	// novel, and #TAG. Pixiv shows private ones to the user alone.
+	UserBookmarks = "UserBookmarks"
+	// FollowingFeed downloads the newest works of the users whom the account
+	// follows. Keyword: all, public or private; nothing means all.
+	FollowingFeed = "FollowingFeed"
+	// Following records the users whom a user follows. Keyword: the user, then
+	// public (the default) or private.
+	Following = "Following"
+	// Ranking downloads rankings. Keyword: the mode, then nothing for the
+	// newest, a day or two days with two dots between: week 2026-01-01..2026-01-31.
+	Ranking = "Ranking"
+	// Search downloads what a search for tags finds. Keyword: the words.
+	// Options: SearchOptions beside those of all types that save works.
+	Search = "Search"
+	// MangaSeries downloads a series of illustrations or manga. Keyword: the series.
+	MangaSeries = "MangaSeries"
+	// NovelSeries downloads a series of novels. Keyword: the series.
+	NovelSeries = "NovelSeries"
+	// RelatedWorks downloads works like another one. Keyword: the work, then
+	// how many are wanted (100).
+	RelatedWorks = "RelatedWorks"
+	// RecommendedWorks downloads what Pixiv recommends to the account.
+	// Keyword: illust or manga, then how many are wanted (100).
+	RecommendedWorks = "RecommendedWorks"
+	// SingleNovel downloads a novel. Keyword: the novel.
+	SingleNovel = "SingleNovel"
+	// UserDetails records the profile of a user. Keyword: the user.
+	UserDetails = "UserDetails"
+	// UserPictures downloads the avatar and the background of a user.
+	// Keyword: the user.
+	UserPictures = "UserPictures"
 )
 
 // Names of the stages; the first four are PixivOC's.
@@ -29,18 +68,25 @@ const (
 	StageGetWorkDetails = "GetWorkDetails"
 	// StageGetWorksNumber asks for a user and the first page of the works.
 	StageGetWorksNumber = "GetWorksNumber"
-	// StageGetPageUrls asks for the further pages, one after the other.
+	// StageGetPageUrls asks for the pages of a listing, one after the other.
 	StageGetPageUrls = "GetPageUrls"
 	// StageDownloadPicture saves one page of a work or one ugoira.
 	StageDownloadPicture = "DownloadPicture"
 	// StageDownloadLink saves what one address of a list leads to.
 	StageDownloadLink = "DownloadLink"
+	// StageGetUserDetails asks for the profile of a user.
+	StageGetUserDetails = "GetUserDetails"
+	// StageGetNovel asks for a novel and its text.
+	StageGetNovel = "GetNovel"
+	// StageDownloadUserPicture saves an avatar or a background.
+	StageDownloadUserPicture = "DownloadUserPicture"
 )
 
 // Types returns the task types for pixivoc.Config.Types.
 //
-// A keyword that names a work or user is its ID or any address that ParseWork
-// or ParseUser takes. The aliases are the numbers of PixivOC's commands.
+// A keyword that names a work, a user, a novel or a series is its ID or a link
+// to it in any form that Resolve takes. The aliases are the numbers of PixivOC's
+// commands.
 //
 // SingleWork and UserWorks save below the folder named like the task. A page is
 // ID_pN.EXT, with the ID of the work and N from 0. An original that Pixiv cannot
@@ -55,7 +101,12 @@ const (
 // which has no stage for pictures, these are items of GetPageUrls. A listing that
 // Pixiv cuts off is no failure but leaves a LimitRecord.
 func Types() []pixivoc.TaskType {
-	s := newSaver()
+	works := newSaver()
+	return slices.Concat(firstTypes(works), listTypes(works), userTypesOf(works), novelTypes(works))
+}
+
+// firstTypes are those of PixivOC, and Links.
+func firstTypes(works *saver) []pixivoc.TaskType {
 	return []pixivoc.TaskType{
 		{
 			Name:    SingleWork,
@@ -63,10 +114,10 @@ func Types() []pixivoc.TaskType {
 			Title:   "Download a work",
 			Files:   true,
 			Stages: []pixivoc.StageSpec{
-				listStage(s.list(detailsStage)),
-				{Stage: s.pictures()},
+				listStage(works.list(detailsStage)),
+				{Stage: works.pictures()},
 			},
-			First: s.first(firstWork),
+			First: works.first(firstWork),
 		},
 		{
 			Name:    UserWorks,
@@ -74,11 +125,12 @@ func Types() []pixivoc.TaskType {
 			Title:   "Download all works of a user",
 			Files:   true,
 			Stages: []pixivoc.StageSpec{
-				listStage(s.list(numberStage)),
-				listStage(s.list(pageStage)),
-				{Stage: s.pictures()},
+				listStage(works.list(worksTo(numberStage))),
+				listStage(works.list(worksTo(pageStage))),
+				novelStage(),
+				{Stage: works.pictures()},
 			},
-			First: s.first(firstUser),
+			First: works.first(firstUser),
 		},
 		{
 			Name:    WorkDetails,
@@ -92,10 +144,10 @@ func Types() []pixivoc.TaskType {
 			Aliases: []string{"103"},
 			Title:   "List the picture addresses of a user",
 			Stages: []pixivoc.StageSpec{
-				listStage(numberStage(recordLinks)),
-				listStage(pageStage(recordLinks)),
+				listStage(numberStage(sink{work: recordLinks})),
+				listStage(pageStage(sink{work: recordLinks})),
 			},
-			First: firstUser,
+			First: firstUserPictures,
 		},
 		{
 			Name:   Links,
@@ -120,7 +172,8 @@ type workItem struct {
 
 // userItem is what GetWorksNumber needs.
 type userItem struct {
-	User ID `json:"user"`
+	User  ID     `json:"user"`
+	Types string `json:"types,omitempty"` // see parseTypes
 }
 
 func firstWork(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error] {
@@ -129,8 +182,17 @@ func firstWork(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item,
 }
 
 func firstUser(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error] {
+	id, types, err := parseNumbered(spec.Keyword, UserWorks, "user")
+	if err == nil {
+		_, err = parseTypes(types)
+	}
+	return single(pixivoc.NewItem(id.String(), userItem{id, types}), err)
+}
+
+// firstUserPictures takes a user and no types.
+func firstUserPictures(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error] {
 	id, err := ParseUser(spec.Keyword)
-	return single(pixivoc.NewItem(id.String(), userItem{id}), err)
+	return single(pixivoc.NewItem(id.String(), userItem{User: id}), err)
 }
 
 func single(item pixivoc.Item, err error) iter.Seq2[pixivoc.Item, error] {
