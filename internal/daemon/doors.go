@@ -24,16 +24,18 @@ type services struct {
 	exit func()
 }
 
-// openHTTPDoors makes all doors on the HTTP address. When one cannot be made,
-// those before it are closed.
+// openHTTPDoors makes all doors on the HTTP address that the settings want. When
+// one cannot be made, those before it are closed.
 func openHTTPDoors(v *services) (doors []*httpDoor, err error) {
-	makers := []func(*services) (*httpDoor, error){openConsole, openREST}
+	makers := []func(*services) (*httpDoor, error){openConsole, openREST, openLegacy}
 	for _, make := range makers {
 		door, err := make(v)
 		if err != nil {
 			return nil, errors.Join(err, closeDoors(doors))
 		}
-		doors = append(doors, door)
+		if door != nil {
+			doors = append(doors, door)
+		}
 	}
 	return doors, nil
 }
