@@ -190,7 +190,7 @@ func (p *process) send(t *testing.T, q request) (status int, body string, header
 	for name, values := range q.header {
 		r.Header[name] = values
 	}
-	if q.body != "" {
+	if q.body != "" && r.Header.Get("Content-Type") == "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Host = q.host

@@ -48,13 +48,14 @@ func TestScenario(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, *process) way{
 		"REST":   openRESTWay,
 		"socket": openSocketWay,
+		"legacy": openLegacyWay,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			data := t.TempDir()
 			folder := filepath.Join(data, "pictures")
 			args := []string{
-				"--demo", "--data", data, "--concurrency=4", "--interval=0", "--auto-start=false",
+				"--demo", "--data", data, "--concurrency=4", "--interval=0", "--auto-start=false", "--legacy-http",
 				"--password-file", writeFile(t, "password", scenarioPassword, 0o600),
 			}
 			p := start(t, args...)
