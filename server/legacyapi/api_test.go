@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -18,12 +21,83 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestExitOnce orders it many times at once.
 func TestExitOnce(t *testing.T) {
 	t.Parallel()
+	var exits atomic.Int32
+	var b *barrier
+	k := newKit(t, func(c *legacyapi.Config) {
+		c.Exit = func() { exits.Add(1) }
+		b = &barrier{Accounts: c.Accounts, all: make(chan struct{})}
+		c.Accounts = b
+	}).signIn()
+	b.missing.Store(8)
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			request := k.request(http.MethodPost, "/sys/exit", "")
+			request.AddCookie(&http.Cookie{Name: "session", Value: k.cookie})
+			k.api.ServeHTTP(httptest.NewRecorder(), request)
+		})
+	}
+	callers.Wait()
+	assert.EqualValues(t, 1, exits.Load())
+}
+
+// barrier lets nobody through before so many have come.
+type barrier struct {
+	legacyapi.Accounts
+	missing atomic.Int32
+	all     chan struct{}
+}
+
+func (b *barrier) Look(ctx context.Context, kind, token string) (legacyapi.Account, error) {
+	if b.missing.Add(-1) == 0 {
+		close(b.all)
+	}
+	<-b.all
+	return b.Accounts.Look(ctx, kind, token)
+}
+
+func TestHeadIsGet(t *testing.T) {
+	t.Parallel()
 	k := newKit(t).signIn()
-	k.post("/sys/exit", "").is(hasSession)
-	k.post("/sys/exit", "").is(`{"result":"Server has closed.","status":false}`)
-	assert.Equal(t, 1, k.exits)
+	k.send(k.request(http.MethodHead, "/operation/taskDetail?tid=5", "")).is(`{"result":[],"status":true}`) // net/http drops the body
+	k.send(k.request(http.MethodHead, "/", "")).is("Hello :)")
+}
+
+// TestSavePathIsRequired: also where an empty wish has a place.
+func TestSavePathIsRequired(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, func(c *legacyapi.Config) {
+		c.SavePath = func(string) (string, error) { return t.TempDir(), nil }
+	}).signIn()
+	k.post("/create/singleWork", "keyWord=1&taskName=x&savePath=").is(noTask)
+	k.tidOf(k.post("/create/singleWork", "keyWord=1&taskName=x&savePath=y"))
+}
+
+func TestWordsOfStates(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	type row struct {
+		stage string
+		state pixivoc.State
+		over  bool
+	}
+	for given, want := range map[row]row{
+		{"GetWorkDetails", pixivoc.StateWaitStart, false}:    {"Init", "WaitStart", false},
+		{"GetWorkDetails", pixivoc.StateQueued, false}:       {"GetWorkDetails", "Downloading", false},
+		{"GetPageUrls", pixivoc.StateWaitToken, false}:       {"GetPageUrls", "WaitToken", false},
+		{"GetWorksNumber", pixivoc.StateDownloading, false}:  {"GetWorksNumber", "Downloading", false},
+		{"DownloadPicture", pixivoc.StateDownloading, false}: {"DownloadPictures", "Downloading", false},
+		{"DownloadPicture", pixivoc.StateDiskFull, false}:    {"DownloadPictures", "Downloading", false},
+		{"DownloadPicture", pixivoc.StateStopped, false}:     {"DownloadPictures", "Stopped", false},
+		{"TaskOver", pixivoc.StateOver, true}:                {"Over", "Over", true},
+		{"DownloadPicture", pixivoc.StateError, false}:       {"Error", "Error", true},
+	} {
+		info := pixivoc.TaskInfo{TID: 9, TaskName: "x", TypeName: "UserWorks", SavePath: "/y", StageName: given.stage, State: given.state, Over: given.over, Now: 2, Total: 5}
+		assert.Equal(t, []any{want.over, int64(9), "x", "UserWorks", "/y", want.stage, string(want.state), 3, 5}, k.api.Details(info))
+	}
 }
 
 // TestExitAfterTheAnswer: the caller has the whole answer by then.
@@ -80,6 +154,7 @@ func TestTokensAreHiddenUnlessAskedFor(t *testing.T) {
 	k := newKit(t, func(c *legacyapi.Config) { c.Token = nil }).signIn().logIn()
 	k.get("/user/tokenMsg").is(`{"result":"AccessToken: ********\nRefreshToken: ********\nAccessTokenUpdateTime: unknown","status":true}`)
 	shown := newKit(t, func(c *legacyapi.Config) { c.ShowTokens = true }).signIn().logIn()
+	shown.shows = true
 	shown.get("/user/tokenMsg").is(`{"result":"AccessToken: ` + access + `\nRefreshToken: ` + goodRefresh + `\nAccessTokenUpdateTime: 2026-11-21 10:20:30","status":true}`)
 	broken := newKit(t, func(c *legacyapi.Config) {
 		c.Token = func(context.Context) (pixivoc.Token, error) { return pixivoc.Token{}, errors.New("disk") }
@@ -172,6 +247,19 @@ func TestStatic(t *testing.T) {
 	assert.Empty(t, k.send(k.request(http.MethodHead, "/static/none", "")).header.Get("Location"))
 	k.post("/static/index.html", "").is(exception)
 }
+
+// TestStaticAsksForLocalNamesOnly: not every file system refuses the others.
+func TestStaticAsksForLocalNamesOnly(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, func(c *legacyapi.Config) { c.Static = openFS(func(name string) (fs.File, error) { panic(name) }) })
+	for _, path := range []string{"/static/../x", "/static/%2e%2e%2fx", "/static//etc/passwd", "/static/a/../../x", "/static/./x"} {
+		k.get(path).is("Page not found")
+	}
+}
+
+type openFS func(name string) (fs.File, error)
+
+func (f openFS) Open(name string) (fs.File, error) { return f(name) }
 
 // TestMountedBeside serves the prefixes and nothing else.
 func TestMountedBeside(t *testing.T) {

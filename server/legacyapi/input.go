@@ -7,7 +7,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"unicode"
@@ -40,14 +39,15 @@ func (in *input) values() (url.Values, error) {
 	if in.fields != nil {
 		return in.fields, nil
 	}
-	fields, err := url.Values{}, error(nil)
+	var fields url.Values
+	var err error
 	if in.r.Method == http.MethodPost {
 		fields, err = readForm(in.r)
-	} else if fields, err = url.ParseQuery(in.r.URL.RawQuery); err != nil {
-		err = errInput
+	} else {
+		fields, err = url.ParseQuery(in.r.URL.RawQuery)
 	}
 	if err != nil {
-		return nil, err
+		return nil, asInput(err)
 	}
 	in.fields = fields
 	return fields, nil
@@ -58,22 +58,17 @@ func readForm(r *http.Request) (url.Values, error) {
 	if err != nil || r.Body == nil {
 		return url.Values{}, nil
 	}
-	var fields url.Values
 	switch kind {
 	case "application/x-www-form-urlencoded":
-		var body []byte
-		if body, err = io.ReadAll(r.Body); err == nil {
-			fields, err = url.ParseQuery(string(body))
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
 		}
+		return url.ParseQuery(string(body))
 	case "multipart/form-data":
-		fields, err = readMultipart(r, parameters["boundary"])
-	default:
-		return url.Values{}, nil
+		return readMultipart(r, parameters["boundary"])
 	}
-	if err != nil {
-		return nil, asInput(err)
-	}
-	return fields, nil
+	return url.Values{}, nil
 }
 
 // text returns a field that must be there. It may be empty. When it is there
@@ -162,10 +157,9 @@ func readMultipart(r *http.Request, boundary string) (url.Values, error) {
 }
 
 // asInput makes a refusal of what went wrong with a body, unless it was too
-// large or did not come in time.
+// large.
 func asInput(err error) error {
-	_, isTooLarge := errors.AsType[*http.MaxBytesError](err)
-	if isTooLarge || errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, isTooLarge := errors.AsType[*http.MaxBytesError](err); isTooLarge {
 		return err
 	}
 	return errInput

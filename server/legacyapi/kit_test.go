@@ -33,6 +33,8 @@ const (
 	access       = "canary-access-token"
 )
 
+func secrets() []string { return []string{password, goodRefresh, goodPassword, access} }
+
 // issued is when the site gave the token, as far as it says.
 var issued = time.Date(2026, 11, 21, 10, 20, 30, 0, time.Local)
 
@@ -48,6 +50,7 @@ type kit struct {
 	pictures *gate // before its last picture
 	exits    int
 	cookie   string // that the browser sends
+	shows    bool   // tokens, because that was asked for
 	created  []int64
 }
 
@@ -74,7 +77,7 @@ func newKit(t *testing.T, options ...option) *kit {
 		require.NoError(t, k.api.Close())
 		require.NoError(t, client.Shutdown(context.Background()))
 		require.NoError(t, store.Close())
-		for _, secret := range []string{password, goodRefresh, goodPassword, access} {
+		for _, secret := range secrets() {
 			require.NotContains(t, k.log.String(), secret)
 		}
 	})
@@ -140,6 +143,9 @@ func (k *kit) send(request *http.Request) response {
 	w := httptest.NewRecorder()
 	k.api.ServeHTTP(w, request)
 	answer := w.Result()
+	for _, secret := range secrets() {
+		require.False(k.t, !k.shows && strings.Contains(w.Body.String(), secret), "an answer holds a secret")
+	}
 	for _, cookie := range answer.Cookies() {
 		k.cookie = cookie.Value
 	}

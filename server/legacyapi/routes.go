@@ -32,12 +32,12 @@ var errInput = errors.New("a field is missing or wrong")
 type route struct {
 	method string
 	scope  Scope
-	// afterExit says that the call is served when an exit was ordered.
-	afterExit bool
-	// refused is the result for input that is not acceptable, failed the one
-	// for what went wrong here; "" means the usual sentence.
-	refused, failed any
-	serve           func(in *input) (any, error)
+	// refused is the result for input that is not acceptable.
+	refused any
+	// failed is the result when something went wrong here; nil means the usual
+	// sentence.
+	failed any
+	serve  func(in *input) (any, error)
 }
 
 // table lists the calls by their paths.
@@ -56,8 +56,8 @@ func (a *API) table() map[string]route {
 		return route{method: post, scope: control, refused: []any{false, ""}, failed: []any{false, sentenceUnknown}, serve: serve}
 	}
 	return map[string]route{
-		"/permission/login":                 {method: post, afterExit: true, serve: a.openSession},
-		"/permission/hasPermission":         {method: get, afterExit: true, serve: a.hasPermission},
+		"/permission/login":                 {method: post, serve: a.openSession},
+		"/permission/hasPermission":         {method: get, serve: a.hasPermission},
 		"/sys/exit":                         {method: post, scope: admin, serve: a.exit},
 		"/user/login":                       {method: post, scope: admin, serve: a.login},
 		"/user/logout":                      {method: post, scope: admin, serve: a.logout},
@@ -94,7 +94,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 	header.Set("Referrer-Policy", "no-referrer")
 	to, known := a.routes[r.URL.Path]
-	if a.exited.Load() && !to.afterExit && !strings.HasPrefix(r.URL.Path, "/permission/") {
+	if a.exited.Load() && !strings.HasPrefix(r.URL.Path, "/permission/") {
 		answer(w, false, sentenceClosed)
 		return
 	}
@@ -138,8 +138,7 @@ func (a *API) call(w http.ResponseWriter, r *http.Request, to route, hasSession 
 
 // fail answers that a call was not made.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, to route, err error) {
-	large, isTooLarge := errors.AsType[*http.MaxBytesError](err)
-	switch {
+	switch large, isTooLarge := errors.AsType[*http.MaxBytesError](err); {
 	case isTooLarge:
 		w.Header().Set("Connection", "close")
 		refuse(w, r, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is too large: the limit is %d bytes", large.Limit))

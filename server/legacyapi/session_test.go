@@ -30,6 +30,8 @@ const (
 type books struct {
 	tokens map[string]time.Time
 	fault  error // of Issue
+	unread error // of Look
+	looked int
 	issued int
 	kinds  []string
 }
@@ -52,6 +54,10 @@ func (b *books) Issue(_ context.Context, _ legacyapi.Account, kind string, life 
 }
 
 func (b *books) Look(_ context.Context, _, token string) (legacyapi.Account, error) {
+	b.looked++
+	if b.unread != nil {
+		return legacyapi.Account{}, b.unread
+	}
 	if end, ok := b.tokens[token]; !ok || !time.Now().Before(end) {
 		return legacyapi.Account{}, legacyapi.ErrWrong
 	}
@@ -157,6 +163,35 @@ func TestSessionOutlivesARestart(t *testing.T) {
 	})
 }
 
+func TestSessionsAreForgotten(t *testing.T) {
+	timed(t, func(t *testing.T, k *kit, b *books) {
+		for range 50 {
+			time.Sleep(30 * time.Minute)
+			k.post("/permission/login", "password="+password).is(hasSession)
+		}
+		assert.Less(t, k.api.Sessions(), 10)
+	})
+}
+
+func TestAccountsThatCannotBeRead(t *testing.T) {
+	timed(t, func(t *testing.T, k *kit, b *books) {
+		good := k.cookie
+		before := b.looked
+		k.cookie = strings.Repeat("a", 5000)
+		k.get("/permission/hasPermission").is(noSession)
+		assert.Equal(t, before, b.looked, "no token is so long")
+		k.cookie, b.unread = good, errors.New("disk")
+		for _, path := range []string{"/permission/hasPermission", "/user/hasLogin", "/nothing"} {
+			k.get(path).is(exception)
+		}
+		b.unread = nil
+		k.get("/permission/hasPermission").is(hasSession)
+		k.cookie, b.fault = "", errors.New("disk full")
+		k.post("/permission/login", "password="+password).is(exception)
+		assert.Empty(t, k.cookie)
+	})
+}
+
 func TestSessionEndsWithThePassword(t *testing.T) {
 	t.Parallel()
 	k := newKit(t).signIn()
@@ -175,10 +210,15 @@ func TestStaleSessions(t *testing.T) {
 		k.get("/permission/hasPermission").is(noSession)
 		k.get("/user/hasLogin").is(`{"result":"You don't have permission to access the link.","status":false}`)
 	}
+	for _, values := range [][]string{{good, "other"}, {"other", good}, {good, good}} { // whose is it?
+		k.cookie = ""
+		request := k.request(http.MethodGet, "/permission/hasPermission", "")
+		for _, value := range values {
+			request.AddCookie(&http.Cookie{Name: "session", Value: value})
+		}
+		k.send(request).is(noSession)
+	}
 	k.cookie = good
-	request := k.request(http.MethodGet, "/permission/hasPermission", "")
-	request.AddCookie(&http.Cookie{Name: "session", Value: "other"}) // whose is it?
-	k.send(request).is(noSession)
 	k.get("/permission/hasPermission").is(hasSession)
 }
 
