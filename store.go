@@ -30,6 +30,7 @@ type Store interface {
 	TaskStore
 	ItemStore
 	RecordStore
+	ArchiveStore
 
 	// Close releases the store. Calls that are under way finish first; later
 	// ones return ErrClosed. Closing twice is not an error.
@@ -103,7 +104,7 @@ type ItemStore interface {
 
 	// Commit ends claims. For each element, in one transaction, the item gets
 	// its outcome, its outputs are queued as by AddItems, its records are
-	// appended, and the task's Bytes grow. A claim that is stale (its lease
+	// appended, its keys enter the archive, and the task's Bytes grow. A claim that is stale (its lease
 	// ran out and the item was claimed again, or it was committed, released
 	// or forgotten) is refused with ErrStaleClaim and has no effect.
 	//
@@ -131,6 +132,40 @@ type RecordStore interface {
 	// ignored. It reads no data, but takes longer for more records, so a
 	// caller who counts again should count only what came after the last.
 	CountRecords(ctx context.Context, query RecordQuery) (int, error)
+
+	// Recorded returns those of the keys under which a task has a record of
+	// that kind; the others are not in the map.
+	Recorded(ctx context.Context, tid int64, kind string, keys []string) (map[string]bool, error)
+}
+
+// ArchiveStore keeps the archive: the keys of what was ever saved, by any task.
+// A key is text that the site chooses, such as "pixiv:12345_p0". It stays when
+// tasks are deleted and files are moved.
+type ArchiveStore interface {
+	// AddArchive adds entries in one transaction. A key that is there keeps
+	// its time; added counts the others. A time that is zero becomes the
+	// store's.
+	AddArchive(ctx context.Context, entries []ArchiveEntry) (added int, err error)
+
+	// Archived returns those of the keys that are in the archive; the others
+	// are not in the map.
+	Archived(ctx context.Context, keys []string) (map[string]bool, error)
+
+	// ListArchive returns at most limit entries whose key comes after the
+	// given one, in the order of the bytes of their keys. A limit of 0 or less
+	// is 500.
+	ListArchive(ctx context.Context, after string, limit int) ([]ArchiveEntry, error)
+
+	// CountArchive returns the number of entries. It takes longer for more.
+	CountArchive(ctx context.Context) (int, error)
+}
+
+// ArchiveEntry says that something was saved.
+type ArchiveEntry struct {
+	// Key names what was saved. It must not be empty.
+	Key string `json:"key"`
+	// At is when it entered the archive.
+	At time.Time `json:"at"`
 }
 
 // StoredTask is a task as a Store keeps it.
@@ -144,35 +179,54 @@ type StoredTask struct {
 	Group    string
 	Options  json.RawMessage // for the task type; nil when there are none
 
-	// State is StateWaitStart, StateQueued, StateStopped, StateOver or
-	// StateError. The states in between belong to a running process and are not stored.
+	// Schedule is TaskSpec.Schedule.
+	Schedule string
+	// BandwidthLimit is TaskSpec.BandwidthLimit.
+	BandwidthLimit int64
+	// FromInput says that the first items were read from TaskSpec.Input, so
+	// that they cannot be listed again.
+	FromInput bool
+
+	// State is StateWaitStart, StateQueued, StateStopped, StateScheduled,
+	// StateOver or StateError. The states in between belong to a running
+	// process and are not stored.
 	State State
 	// Seeded says that all first items are stored.
 	Seeded bool
-	// Stage is the current stage, StageOver when the task is over.
+	// Stage is the current stage, StageOver when the task is over or scheduled.
 	Stage string
 	// Round is the current round of the stage, from 0.
 	Round int
 	// Idle counts the rounds since one made progress.
 	Idle int
-	// Error is the text of the error that ended the task, or "".
-	Error string
+	// Error is the text of the error that ended the task, or "", and
+	// ErrorReason the stable word for it.
+	Error       string
+	ErrorReason string
+	// Runs counts how often the task was opened.
+	Runs int
 	// Bytes is the sum of Commit.Bytes.
 	Bytes int64
 
 	CreatedAt  time.Time
-	FinishedAt time.Time // zero until the task is over
+	FinishedAt time.Time // of the last run that came to its end; zero before
+	NextRun    time.Time // when the schedule opens the task again; zero: not at all
 }
 
 // TaskChange names the fields of a StoredTask to change; nil keeps a field.
 type TaskChange struct {
-	State      *State
-	Seeded     *bool
-	Stage      *string
-	Round      *int
-	Idle       *int
-	Error      *string
-	FinishedAt *time.Time
+	State          *State
+	Seeded         *bool
+	Stage          *string
+	Round          *int
+	Idle           *int
+	Error          *string
+	ErrorReason    *string
+	Runs           *int
+	Schedule       *string
+	BandwidthLimit *int64
+	FinishedAt     *time.Time
+	NextRun        *time.Time
 }
 
 // Group is a set of tasks that belong together by name.
@@ -258,6 +312,8 @@ type Commit struct {
 	// Records are appended. One whose Kind and Key the task already has is
 	// left out.
 	Records []Record
+	// Archive are keys that enter the archive; see ArchiveStore.
+	Archive []string
 	// Bytes is what the item added to the save path.
 	Bytes int64
 }

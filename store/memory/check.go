@@ -34,7 +34,22 @@ func checkCommit(commit pixivoc.Commit) error {
 	default:
 		return &pixivoc.FieldError{Field: "Outcome", Reason: fmt.Sprintf("%q is none of done, failed, again", commit.Outcome)}
 	}
+	for i, key := range commit.Archive {
+		if key == "" {
+			return &pixivoc.FieldError{Field: fmt.Sprintf("Archive[%d]", i), Reason: "is empty"}
+		}
+	}
 	return checkItems(commit.Items)
+}
+
+// checkArchive refuses entries without a key.
+func checkArchive(entries []pixivoc.ArchiveEntry) error {
+	for i, entry := range entries {
+		if entry.Key == "" {
+			return &pixivoc.FieldError{Field: fmt.Sprintf("Archive[%d].Key", i), Reason: "is empty"}
+		}
+	}
+	return nil
 }
 
 func checkClaim(request pixivoc.ClaimRequest) error {

@@ -61,6 +61,9 @@ func (s *Store) commit(commit pixivoc.Commit, now time.Time) error {
 	}
 	s.addItems(t, commit.Items)
 	s.addRecords(t, commit.Records, now)
+	for _, key := range commit.Archive {
+		s.addArchive(pixivoc.ArchiveEntry{Key: key}, now)
+	}
 	t.Bytes += commit.Bytes
 	return nil
 }
@@ -123,6 +126,25 @@ func (s *Store) CountRecords(ctx context.Context, query pixivoc.RecordQuery) (in
 		}
 	}
 	return n, nil
+}
+
+// Recorded implements pixivoc.RecordStore.
+func (s *Store) Recorded(ctx context.Context, tid int64, kind string, keys []string) (map[string]bool, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	t, err := s.task(tid)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]bool{}
+	for _, key := range keys {
+		if t.known[recordKey{kind: kind, key: key}] {
+			found[key] = true
+		}
+	}
+	return found, nil
 }
 
 // between returns the records whose Seq the query wants, of all kinds.

@@ -30,6 +30,7 @@ type Store struct {
 	tasks    map[int64]*task
 	order    []int64 // the TIDs of tasks, rising
 	groups   []string
+	archive  map[string]time.Time
 
 	// The greatest numbers given out so far.
 	lastTask, lastItem, lastSeq, lastFence int64
@@ -78,6 +79,7 @@ func New(options ...Option) *Store {
 		clock:    time.Now,
 		settings: map[string][]byte{},
 		tasks:    map[int64]*task{},
+		archive:  map[string]time.Time{},
 	}
 	for _, option := range options {
 		option(s)

@@ -29,7 +29,7 @@ func (s *Store) CreateTask(ctx context.Context, stored pixivoc.StoredTask, items
 	stored.TID = s.lastTask
 	stored.Options = slices.Clone(stored.Options)
 	stored.CreatedAt = plain(now)
-	stored.FinishedAt = plain(stored.FinishedAt)
+	stored.FinishedAt, stored.NextRun = plain(stored.FinishedAt), plain(stored.NextRun)
 	if stored.Group != "" && !slices.Contains(s.groups, stored.Group) {
 		s.groups = append(s.groups, stored.Group)
 	}
@@ -110,8 +110,13 @@ func (s *Store) UpdateTask(ctx context.Context, tid int64, change pixivoc.TaskCh
 	set(&t.Round, change.Round)
 	set(&t.Idle, change.Idle)
 	set(&t.Error, change.Error)
+	set(&t.ErrorReason, change.ErrorReason)
+	set(&t.Runs, change.Runs)
+	set(&t.Schedule, change.Schedule)
+	set(&t.BandwidthLimit, change.BandwidthLimit)
 	set(&t.FinishedAt, change.FinishedAt)
-	t.FinishedAt = plain(t.FinishedAt)
+	set(&t.NextRun, change.NextRun)
+	t.FinishedAt, t.NextRun = plain(t.FinishedAt), plain(t.NextRun)
 	return nil
 }
 

@@ -18,7 +18,7 @@ func (s *Store) Commit(ctx context.Context, commits []pixivoc.Commit) []error {
 	commits = copyCommits(commits)
 	weight := 0
 	for _, commit := range commits {
-		weight += 1 + len(commit.Items) + len(commit.Records)
+		weight += 1 + len(commit.Items) + len(commit.Records) + len(commit.Archive)
 	}
 	var errs []error
 	err := s.submit(ctx, &operation{write: true, weight: weight, run: func(tx *transaction) error {
@@ -80,6 +80,11 @@ func (tx *transaction) commitItem(commit *pixivoc.Commit, now int64) error {
 	}
 	if err := tx.addRecords(rows, claim.task, commit.Records, now); err != nil {
 		return err
+	}
+	for _, key := range commit.Archive {
+		if _, err := tx.addArchive(key, now); err != nil {
+			return err
+		}
 	}
 	if commit.Bytes != 0 {
 		tx.bytes[claim.task] += commit.Bytes

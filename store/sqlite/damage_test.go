@@ -276,6 +276,7 @@ func together(t testing.TB, seen snapshot) {
 	require.Equal(t, done, seen.Counts["two"].Total)
 	require.Equal(t, done, seen.Counts["three"].Total)
 	require.Len(t, seen.Records, 2*done)
+	require.Len(t, seen.Archive, done)
 	require.Equal(t, int64(5*done), seen.Task.Bytes)
 	counted := map[string]pixivoc.ItemCount{}
 	for _, item := range seen.Items {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -78,8 +79,11 @@ func full(item pixivoc.ClaimedItem) pixivoc.Commit {
 		Claim: item.Claim, Outcome: pixivoc.OutcomeDone, Bytes: 5,
 		Items:   []pixivoc.Item{{Stage: "two", Key: item.Key}, {Stage: "three", Key: item.Key}},
 		Records: []pixivoc.Record{{Kind: "file", Key: item.Key}, {Kind: "work", Key: item.Key}},
+		Archive: []string{archiveKey(item.Claim.Task, item.Key)},
 	}
 }
+
+func archiveKey(tid int64, key string) string { return fmt.Sprintf("%d/%s", tid, key) }
 
 func commitAll(ctx context.Context, store *sqlite.Store, commits ...pixivoc.Commit) error {
 	return errors.Join(store.Commit(ctx, commits)...)
@@ -91,6 +95,7 @@ type snapshot struct {
 	Counts  map[string]pixivoc.ItemCount
 	Items   []pixivoc.ItemStatus
 	Records []pixivoc.Record
+	Archive []string // what full put there
 }
 
 func look(t testing.TB, store *sqlite.Store, tid int64) snapshot {
@@ -106,6 +111,13 @@ func look(t testing.TB, store *sqlite.Store, tid int64) snapshot {
 	require.NoError(t, err)
 	seen.Records, err = store.ListRecords(ctx, pixivoc.RecordQuery{Task: tid, Limit: 100000})
 	require.NoError(t, err)
+	entries, err := store.ListArchive(ctx, archiveKey(tid, ""), 100000)
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Key, archiveKey(tid, "")) {
+			seen.Archive = append(seen.Archive, entry.Key)
+		}
+	}
 	return seen
 }
 

@@ -143,7 +143,7 @@ func TestP9_NewerVersionInLog(t *testing.T) {
 	copied := crash(t, path)
 	require.NoError(t, db.Close())
 	head := content(t, copied)
-	require.Equal(t, uint32(1), binary.BigEndian.Uint32([]byte(head)[60:]), "the file itself is of version 1")
+	require.Equal(t, uint32(realVersion), binary.BigEndian.Uint32([]byte(head)[60:]), "the file itself is of the real version")
 	_, err = sqlite.Open(t.Context(), copied, sqlite.Options{})
 	require.ErrorIs(t, err, pixivoc.ErrStoreVersion)
 	var version int

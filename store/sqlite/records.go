@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -57,7 +58,32 @@ func (s *Store) CountRecords(ctx context.Context, query pixivoc.RecordQuery) (in
 	return total, nil
 }
 
+// Recorded implements pixivoc.RecordStore.
+func (s *Store) Recorded(ctx context.Context, tid int64, kind string, keys []string) (map[string]bool, error) {
+	found := map[string]bool{}
+	err := s.read(ctx, func(tx *sql.Tx) error {
+		if err := taskExists(ctx, tx, tid); err != nil {
+			return err
+		}
+		var id int64
+		err := tx.QueryRowContext(ctx, findKind, tid, kind).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err == nil {
+			found, err = present(ctx, tx, findRecord, keys, id)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for records of task %d: %w", tid, err)
+	}
+	return found, nil
+}
+
 const (
+	findKind      = "SELECT id FROM kinds WHERE task=? AND name=?"
+	findRecord    = "SELECT 1 FROM records WHERE kind=? AND key=?"
 	selectRecords = "SELECT seq, key, data, at FROM records WHERE kind=?1 AND seq>?2 AND seq<=?3 ORDER BY seq LIMIT ?4"
 	countRecords  = "SELECT count(*) FROM records WHERE kind=?1 AND seq>?2 AND seq<=?3"
 )

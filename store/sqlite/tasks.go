@@ -8,21 +8,26 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pixivoc/pixivoc"
 )
 
 const (
 	taskColumns = `t.tid, coalesce(t.key, ''), t.name, t.type, t.keyword, t.save_path, coalesce(g.name, ''), t.options,
-		t.state, t.seeded, t.stage, t.round, t.idle, t.error, t.bytes, t.created_at, t.finished_at
+		t.state, t.seeded, t.stage, t.round, t.idle, t.error, t.bytes, t.created_at, t.finished_at,
+		t.schedule, t.next_run, t.runs, t.from_input, t.bandwidth_limit, t.error_reason
 		FROM tasks t LEFT JOIN groups g ON g.id = t.group_id `
 	insertTask = `INSERT INTO tasks (tid, key, name, type, keyword, save_path, group_id, options,
-		state, seeded, stage, round, idle, error, bytes, created_at, finished_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		state, seeded, stage, round, idle, error, bytes, created_at, finished_at,
+		schedule, next_run, runs, from_input, bandwidth_limit, error_reason)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// A parameter that is NULL keeps the column.
 	updateTask = `UPDATE tasks SET state=coalesce(?, state), seeded=coalesce(?, seeded), stage=coalesce(?, stage),
 		round=coalesce(?, round), idle=coalesce(?, idle), error=coalesce(?, error),
-		finished_at=coalesce(?, finished_at) WHERE tid=?`
+		finished_at=coalesce(?, finished_at), schedule=coalesce(?, schedule), next_run=coalesce(?, next_run),
+		runs=coalesce(?, runs), bandwidth_limit=coalesce(?, bandwidth_limit),
+		error_reason=coalesce(?, error_reason) WHERE tid=?`
 )
 
 // CreateTask implements pixivoc.TaskStore.
@@ -80,10 +85,12 @@ func (tx *transaction) createTask(task pixivoc.StoredTask, items []pixivoc.Item)
 	now := tx.clock()
 	tx.counters.task = max(now.Unix(), tx.counters.task+1)
 	task.TID = tx.counters.task
-	task.CreatedAt, task.FinishedAt = unstamp(stamp(now)), unstamp(stamp(task.FinishedAt))
+	task.CreatedAt = unstamp(stamp(now))
+	task.FinishedAt, task.NextRun = unstamp(stamp(task.FinishedAt)), unstamp(stamp(task.NextRun))
 	_, err := tx.conn.exec(insertTask, task.TID, key, task.Name, task.Type, task.Keyword, task.SavePath, group,
 		[]byte(task.Options), string(task.State), task.Seeded, task.Stage, int64(task.Round), int64(task.Idle),
-		task.Error, task.Bytes, stamp(task.CreatedAt), stamp(task.FinishedAt))
+		task.Error, task.Bytes, stamp(task.CreatedAt), stamp(task.FinishedAt),
+		task.Schedule, stamp(task.NextRun), int64(task.Runs), task.FromInput, task.BandwidthLimit, task.ErrorReason)
 	if err != nil {
 		return pixivoc.StoredTask{}, false, err
 	}
@@ -136,13 +143,14 @@ func (s *Store) selectTasks(ctx context.Context, where string, values ...any) ([
 		defer rows.Close()
 		for rows.Next() {
 			var t pixivoc.StoredTask
-			var created, finished int64
+			var created, finished, next int64
 			err := rows.Scan(&t.TID, &t.Key, &t.Name, &t.Type, &t.Keyword, &t.SavePath, &t.Group, (*[]byte)(&t.Options),
-				&t.State, &t.Seeded, &t.Stage, &t.Round, &t.Idle, &t.Error, &t.Bytes, &created, &finished)
+				&t.State, &t.Seeded, &t.Stage, &t.Round, &t.Idle, &t.Error, &t.Bytes, &created, &finished,
+				&t.Schedule, &next, &t.Runs, &t.FromInput, &t.BandwidthLimit, &t.ErrorReason)
 			if err != nil {
 				return err
 			}
-			t.CreatedAt, t.FinishedAt = unstamp(created), unstamp(finished)
+			t.CreatedAt, t.FinishedAt, t.NextRun = unstamp(created), unstamp(finished), unstamp(next)
 			tasks = append(tasks, t)
 		}
 		return rows.Err()
@@ -161,27 +169,12 @@ func taskExists(ctx context.Context, tx *sql.Tx, tid int64) error {
 
 // UpdateTask implements pixivoc.TaskStore.
 func (s *Store) UpdateTask(ctx context.Context, tid int64, change pixivoc.TaskChange) error {
-	values := []driver.Value{nil, nil, nil, nil, nil, nil, nil, tid}
-	if change.State != nil {
-		values[0] = string(*change.State)
-	}
-	if change.Seeded != nil {
-		values[1] = *change.Seeded
-	}
-	if change.Stage != nil {
-		values[2] = *change.Stage
-	}
-	if change.Round != nil {
-		values[3] = int64(*change.Round)
-	}
-	if change.Idle != nil {
-		values[4] = int64(*change.Idle)
-	}
-	if change.Error != nil {
-		values[5] = *change.Error
-	}
-	if change.FinishedAt != nil {
-		values[6] = stamp(*change.FinishedAt)
+	values := []driver.Value{
+		given(change.State, func(state pixivoc.State) driver.Value { return string(state) }),
+		given(change.Seeded, value), given(change.Stage, value), given(change.Round, number), given(change.Idle, number),
+		given(change.Error, value), given(change.FinishedAt, moment), given(change.Schedule, value),
+		given(change.NextRun, moment), given(change.Runs, number), given(change.BandwidthLimit, value),
+		given(change.ErrorReason, value), tid,
 	}
 	err := s.submit(ctx, &operation{write: true, run: func(tx *transaction) error {
 		changed, err := tx.conn.exec(updateTask, values...)
@@ -195,6 +188,21 @@ func (s *Store) UpdateTask(ctx context.Context, tid int64, change pixivoc.TaskCh
 	}
 	return nil
 }
+
+// given returns a field of a change as a parameter, NULL for one that is not
+// to change.
+func given[T any](field *T, as func(T) driver.Value) driver.Value {
+	if field == nil {
+		return nil
+	}
+	return as(*field)
+}
+
+func value[T any](v T) driver.Value { return v }
+
+func number(n int) driver.Value { return int64(n) }
+
+func moment(t time.Time) driver.Value { return stamp(t) }
 
 // DeleteTask implements pixivoc.TaskStore. It takes the same short time for a
 // task of any size and works while the disk is full: the rows are cut off from

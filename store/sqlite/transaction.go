@@ -177,7 +177,7 @@ func (tx *transaction) addStage(rows *taskRows, tid int64, name string) (int64, 
 
 // addKind returns the row id of a kind of records, made when there is none.
 func (tx *transaction) addKind(rows *taskRows, tid int64, name string) (int64, error) {
-	id, err := tx.row(rows.kinds, "SELECT id FROM kinds WHERE task=? AND name=?", tid, name)
+	id, err := tx.row(rows.kinds, findKind, tid, name)
 	if id != 0 || err != nil {
 		return id, err
 	}

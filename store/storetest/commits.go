@@ -92,7 +92,7 @@ func testCommitTogether(f *fixture) {
 			var commits []pixivoc.Commit
 			for _, item := range claimed {
 				commits = append(commits, pixivoc.Commit{
-					Claim: item.Claim, Outcome: pixivoc.OutcomeDone, Bytes: 1,
+					Claim: item.Claim, Outcome: pixivoc.OutcomeDone, Bytes: 1, Archive: []string{item.Key},
 					Items: items("two", item.Key+"a", item.Key+"b"), Records: []pixivoc.Record{record("file", item.Key)},
 				})
 			}
@@ -107,6 +107,9 @@ func testCommitTogether(f *fixture) {
 		records, bytes := len(f.records(pixivoc.RecordQuery{Task: tid})), f.load(tid).Bytes
 		if records < counts["one"].Done || bytes < int64(records) {
 			f.Fatalf("%d items done, then %d records, then %d bytes", counts["one"].Done, records, bytes)
+		}
+		if archived := f.countArchive(); int64(archived) < bytes {
+			f.Fatalf("%d items done, then %d keys in the archive", bytes, archived)
 		}
 	})
 	f.same("bytes", f.load(tid).Bytes, int64(total))

@@ -244,6 +244,39 @@ func (f *fixture) countRecords(query pixivoc.RecordQuery) int {
 	return n
 }
 
+// archive lists all entries of the archive, page by page.
+func (f *fixture) archive(limit int) []pixivoc.ArchiveEntry {
+	f.Helper()
+	var all []pixivoc.ArchiveEntry
+	after := ""
+	for {
+		page, err := f.store.ListArchive(f.Context(), after, limit)
+		f.ok(err)
+		if limit > 0 && len(page) > limit {
+			f.Fatalf("page of %d entries, limit %d", len(page), limit)
+		}
+		if len(page) == 0 {
+			return all
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].Key
+	}
+}
+
+func (f *fixture) countArchive() int {
+	f.Helper()
+	n, err := f.store.CountArchive(f.Context())
+	f.ok(err)
+	return n
+}
+
+func (f *fixture) archived(keys ...string) map[string]bool {
+	f.Helper()
+	found, err := f.store.Archived(f.Context(), keys)
+	f.ok(err)
+	return found
+}
+
 func (f *fixture) recordKeys(query pixivoc.RecordQuery) []string {
 	f.Helper()
 	keys := []string{}

@@ -29,6 +29,8 @@ func testDeleteTask(f *fixture) {
 	f.is(err, fs.ErrNotExist)
 	_, err = f.store.CountItems(ctx, tid)
 	f.is(err, fs.ErrNotExist)
+	_, err = f.store.Recorded(ctx, tid, "file", []string{"x"})
+	f.is(err, fs.ErrNotExist)
 	_, err = f.store.Claim(ctx, pixivoc.ClaimRequest{Task: tid, Stage: "one", Limit: 1, Lease: long})
 	f.is(err, fs.ErrNotExist)
 	_, err = f.store.AddItems(ctx, tid, items("one", "new"))
@@ -235,6 +237,17 @@ func (f *fixture) calls(tid int64, claim pixivoc.Claim) map[string]func(context.
 			_, err := s.CountRecords(ctx, pixivoc.RecordQuery{Task: tid})
 			return err
 		},
+		"Recorded": func(ctx context.Context) error {
+			_, err := s.Recorded(ctx, tid, "file", []string{"x"})
+			return err
+		},
+		"AddArchive": func(ctx context.Context) error {
+			_, err := s.AddArchive(ctx, []pixivoc.ArchiveEntry{{Key: "x"}})
+			return err
+		},
+		"Archived":     func(ctx context.Context) error { _, err := s.Archived(ctx, []string{"x"}); return err },
+		"ListArchive":  func(ctx context.Context) error { _, err := s.ListArchive(ctx, "", 10); return err },
+		"CountArchive": func(ctx context.Context) error { _, err := s.CountArchive(ctx); return err },
 	}
 }
 

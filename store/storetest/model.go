@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"pgregory.net/rapid"
 
@@ -15,6 +16,9 @@ func testModel(f *fixture) {
 	rapid.Check(f.t, func(r *rapid.T) {
 		inner := &fixture{tester: r, t: f.t, suite: f.suite, store: f.store}
 		m := &model{f: inner, tid: inner.task()}
+		for _, entry := range inner.archive(0) {
+			m.archive = append(m.archive, entry.Key) // of the runs before
+		}
 		r.Repeat(map[string]func(*rapid.T){
 			"compare": m.compare,
 			"add":     m.add,
@@ -36,6 +40,7 @@ type model struct {
 
 	items   []*modelItem // in rising order of ID
 	records []string     // kind/key, in order
+	archive []string     // in order; deleting the task leaves it
 	bytes   int64
 	held    []modelClaim // claims that are good
 	stale   []pixivoc.Claim
@@ -162,6 +167,13 @@ func (m *model) commit(r *rapid.T) {
 			m.records = append(m.records, word)
 		}
 	}
+	for range rapid.IntRange(0, 2).Draw(r, "archive") {
+		key := fmt.Sprint(rapid.IntRange(0, 30).Draw(r, "archived"))
+		commit.Archive = append(commit.Archive, key)
+		if !slices.Contains(m.archive, key) {
+			m.archive = append(m.archive, key)
+		}
+	}
 	m.f.commit(commit)
 	claim.item.held = false
 	switch commit.Outcome {
@@ -235,4 +247,16 @@ func (m *model) compare(*rapid.T) {
 		records = append(records, record.Kind+"/"+record.Key)
 	}
 	m.f.same("records", records, m.records)
+	for _, word := range m.records {
+		kind, key, _ := strings.Cut(word, "/")
+		found, err := m.f.store.Recorded(m.f.Context(), m.tid, kind, []string{key, "none"})
+		m.f.ok(err)
+		m.f.same("recorded", found, map[string]bool{key: true})
+	}
+	slices.Sort(m.archive)
+	var archive []string
+	for _, entry := range m.f.archive(3) {
+		archive = append(archive, entry.Key)
+	}
+	m.f.same("archive", archive, m.archive)
 }

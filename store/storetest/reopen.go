@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -16,10 +17,14 @@ func (f *fixture) again() {
 func testReopenKeeps(f *fixture) {
 	ctx := f.Context()
 	tid, gone := f.states(), f.states()
-	f.commit(pixivoc.Commit{Claim: f.one(tid).Claim, Outcome: pixivoc.OutcomeDone, Records: []pixivoc.Record{record("file", "a"), record("work", "b")}, Bytes: 12})
+	f.commit(pixivoc.Commit{Claim: f.one(tid).Claim, Outcome: pixivoc.OutcomeDone, Records: []pixivoc.Record{record("file", "a"), record("work", "b")}, Bytes: 12, Archive: []string{"site:a"}})
+	_, err := f.store.AddArchive(ctx, []pixivoc.ArchiveEntry{{Key: "site:b"}})
+	f.ok(err)
 	grouped, _, err := f.store.CreateTask(ctx, pixivoc.StoredTask{Key: "key", Group: "group"}, nil)
 	f.ok(err)
-	f.ok(f.store.UpdateTask(ctx, tid, pixivoc.TaskChange{State: new(pixivoc.StateStopped), Round: new(7)}))
+	f.ok(f.store.UpdateTask(ctx, tid, pixivoc.TaskChange{
+		State: new(pixivoc.StateStopped), Round: new(7), Schedule: new("every 6h"), NextRun: new(time.Unix(1800000000, 0)),
+	}))
 	f.ok(f.store.SetSetting(ctx, "token", []byte("secret")))
 	f.ok(f.store.DeleteTask(ctx, gone))
 	f.ok(f.store.ForgetItems(ctx, tid, []string{"two"}))
@@ -27,6 +32,8 @@ func testReopenKeeps(f *fixture) {
 	listed, records := f.list(pixivoc.ItemQuery{Task: tid}), f.records(pixivoc.RecordQuery{Task: tid})
 	groups, err := f.store.ListGroups(ctx)
 	f.ok(err)
+	archive := f.archive(0)
+	f.same("archive", len(archive), 2)
 	for range 2 {
 		f.again()
 		f.same("task", f.load(tid), task)
@@ -39,6 +46,7 @@ func testReopenKeeps(f *fixture) {
 		value, err := f.store.Setting(ctx, "token")
 		f.ok(err)
 		f.same("setting", string(value), "secret")
+		f.same("archive", f.archive(0), archive)
 		got, err := f.store.ListGroups(ctx)
 		f.ok(err)
 		f.same("groups", got, groups)

@@ -39,6 +39,7 @@ func testCreateTask(f *fixture) {
 		Key: "key", Name: "作品 of a user", Type: "UserWorks", Keyword: "123456", SavePath: "/save/päth",
 		Group: "group", Options: json.RawMessage(`{"a":[1,2]}`), State: pixivoc.StateStopped, Seeded: true,
 		Stage: "one", Round: 3, Idle: 2, Error: "text", Bytes: 1 << 40, FinishedAt: finished,
+		Schedule: "every 6h", NextRun: finished.Add(6 * time.Hour), Runs: 7, FromInput: true, BandwidthLimit: 1 << 20, ErrorReason: "account",
 	}
 	stored, existed, err := f.store.CreateTask(ctx, want, items("one", "a", "b", "a"))
 	f.ok(err)
@@ -201,6 +202,14 @@ func testUpdateTask(f *fixture) {
 		{pixivoc.TaskChange{Idle: new(2)}, func() { want.Idle = 2 }},
 		{pixivoc.TaskChange{Error: new("text")}, func() { want.Error = "text" }},
 		{pixivoc.TaskChange{FinishedAt: new(finished)}, func() { want.FinishedAt = finished }},
+		{pixivoc.TaskChange{ErrorReason: new("account")}, func() { want.ErrorReason = "account" }},
+		{pixivoc.TaskChange{Runs: new(3)}, func() { want.Runs = 3 }},
+		{pixivoc.TaskChange{Schedule: new("every 6h")}, func() { want.Schedule = "every 6h" }},
+		{pixivoc.TaskChange{NextRun: new(finished.Add(time.Hour))}, func() { want.NextRun = finished.Add(time.Hour) }},
+		{pixivoc.TaskChange{BandwidthLimit: new(int64(4096))}, func() { want.BandwidthLimit = 4096 }},
+		{pixivoc.TaskChange{Schedule: new(""), NextRun: new(time.Time{}), BandwidthLimit: new(int64(0)), ErrorReason: new("")}, func() {
+			want.Schedule, want.NextRun, want.BandwidthLimit, want.ErrorReason = "", time.Time{}, 0, ""
+		}},
 		{pixivoc.TaskChange{Seeded: new(false), Round: new(0), Error: new(""), FinishedAt: new(time.Time{})}, func() {
 			want.Seeded, want.Round, want.Error, want.FinishedAt = false, 0, "", time.Time{}
 		}},
@@ -272,5 +281,7 @@ func testTaskMissing(f *fixture) {
 	_, err = f.store.ListRecords(ctx, pixivoc.RecordQuery{Task: tid})
 	f.is(err, fs.ErrNotExist)
 	_, err = f.store.CountRecords(ctx, pixivoc.RecordQuery{Task: tid})
+	f.is(err, fs.ErrNotExist)
+	_, err = f.store.Recorded(ctx, tid, "file", []string{"a"})
 	f.is(err, fs.ErrNotExist)
 }
