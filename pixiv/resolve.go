@@ -53,10 +53,12 @@ type target struct {
 	options any // TaskSpec.Options, nil when there are none
 }
 
-// name is a name for the task that tells it from others and is legal.
+// name is a name for the task that tells it from others and is legal. It is the
+// folder of the works too: that of a work or a user is the ID, as the command
+// line has it.
 func (t target) name() string {
 	words := map[string]string{
-		SingleWork: "work", SingleNovel: "novel", UserWorks: "user", UserBookmarks: "bookmarks", Following: "following",
+		SingleNovel: "novel", UserBookmarks: "bookmarks", Following: "following",
 		FollowingFeed: "feed", MangaSeries: "series", NovelSeries: "novel series", Ranking: "ranking", Search: "search",
 		RecommendedWorks: "recommended", RelatedWorks: "related",
 	}[t.kind]

@@ -132,7 +132,8 @@ func TestResolve(t *testing.T) {
 func TestResolve_NamesDiffer(t *testing.T) {
 	t.Parallel()
 	for _, texts := range [][]string{
-		{"1", pixivPage + "/users/1", pixivPage + "/n/1", pixivPage + "/novel/series/1", pixivPage + "/user/2/series/1", pixivPage + "/users/1/following", pixivPage + "/users/1/bookmarks/artworks"},
+		// A work and a user may share a folder: their files are named by the ids of works.
+		{pixivPage + "/users/1", pixivPage + "/n/1", pixivPage + "/novel/series/1", pixivPage + "/user/2/series/1", pixivPage + "/users/1/following", pixivPage + "/users/1/bookmarks/artworks"},
 	} {
 		names := map[string]bool{}
 		for _, text := range texts {

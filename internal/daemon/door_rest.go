@@ -13,7 +13,7 @@ func openREST(v *services) (*httpDoor, error) {
 	api, err := restapi.New(v.client, restapi.Config{
 		Accounts: v.book,
 		SavePath: place(v.roots),
-		Resolve:  resolve,
+		Resolve:  pixiv.Resolve,
 		BeginLogin: func() (string, func(string) (pixivoc.Grant, error)) {
 			login := pixiv.NewLogin()
 			return login.URL, login.Grant

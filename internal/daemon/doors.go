@@ -27,7 +27,7 @@ type services struct {
 // openHTTPDoors makes all doors on the HTTP address that the settings want. When
 // one cannot be made, those before it are closed.
 func openHTTPDoors(v *services) (doors []*httpDoor, err error) {
-	makers := []func(*services) (*httpDoor, error){openConsole, openREST, openLegacy}
+	makers := []func(*services) (*httpDoor, error){openConsole, openREST, openData, openLegacy}
 	for _, make := range makers {
 		door, err := make(v)
 		if err != nil {

@@ -16,32 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/pixivoc/pixivoc"
-	"github.com/pixivoc/pixivoc/pixiv"
 )
-
-func TestResolve(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string][2]string{
-		"https://www.pixiv.net/artworks/59580629":                         {pixiv.SingleWork, "59580629"},
-		"www.pixiv.net/en/artworks/59580629#1":                            {pixiv.SingleWork, "59580629"},
-		" 59580629 ":                                                      {pixiv.SingleWork, "59580629"},
-		"https://www.pixiv.net/users/11/artworks":                         {pixiv.UserWorks, "11"},
-		"https://www.pixiv.net/member.php?id=11":                          {pixiv.UserWorks, "11"},
-		"pixiv://users/11":                                                {pixiv.UserWorks, "11"},
-		"https://www.pixiv.net/member_illust.php?illust_id=1&mode=medium": {pixiv.SingleWork, "1"},
-	} {
-		spec, err := resolve(text)
-		require.NoError(t, err, text)
-		assert.Equal(t, pixivoc.TaskSpec{Type: want[0], Name: want[1], Keyword: want[1]}, spec, text)
-	}
-	for _, text := range []string{"", "0", "x", "https://www.pixiv.net/", "https://evil.example/artworks/1", "https://www.pixiv.net/novel/show.php?id=1", "-1"} {
-		_, err := resolve(text)
-		var field *pixivoc.FieldError
-		require.ErrorAs(t, err, &field, text)
-	}
-}
 
 func TestTrustedProxies(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/pixivoc/pixivoc/server/dataapi"
 )
 
 // The addresses that the doors have unless told otherwise. The port of the
@@ -140,7 +142,7 @@ func defaults(environ map[string]string) *Settings {
 		Socket:           defaultSocket,
 		HTTP:             defaultHTTP,
 		SocketExit:       true,
-		AccessTokenLife:  24 * time.Hour,
+		AccessTokenLife:  dataapi.DefaultAccessTokenLife,
 		MaxRunning:       3,
 		MaxOpenTasks:     1000,
 		AutoStart:        true,
