@@ -1,8 +1,6 @@
 package dataapi
 
 import (
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -102,34 +100,38 @@ func (a *API) writeLines(c *call, answer rowsAnswer) error {
 }
 
 func (a *API) writeCSV(c *call, answer rowsAnswer) error {
-	var b bytes.Buffer
-	out := csv.NewWriter(&b)
-	out.UseCRLF = true // RFC 4180 section 2
-	var line []string
+	var b []byte
 	if len(answer.page.rows) > 0 {
+		var names []cell
 		for _, name := range answer.page.columns {
-			line = append(line, guardCell(name))
+			names = append(names, cell{text: name})
 		}
-		if err := out.Write(line); err != nil {
-			return fmt.Errorf("write CSV: %w", err)
-		}
+		b = appendLine(b, names)
 	}
 	for _, row := range answer.page.rows {
-		line = line[:0]
-		for _, cell := range row {
-			text := cell.text
-			if !cell.isNumber {
-				text = guardCell(text)
-			}
-			line = append(line, text)
-		}
-		if err := out.Write(line); err != nil {
-			return fmt.Errorf("write CSV: %w", err)
-		}
+		b = appendLine(b, row)
 	}
-	out.Flush()
-	a.writeFile(c.w, answer, "text/csv; charset=utf-8; header=present", "csv", b.Bytes())
+	a.writeFile(c.w, answer, "text/csv; charset=utf-8; header=present", "csv", b)
 	return nil
+}
+
+// appendLine appends a record of RFC 4180. Package encoding/csv, told to end
+// lines with CRLF, changes the ends of lines inside of texts as well.
+func appendLine(b []byte, cells []cell) []byte {
+	for i, cell := range cells {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		text := cell.text
+		if !cell.isNumber {
+			text = guardCell(text)
+		}
+		if strings.ContainsAny(text, "\",\r\n") || strings.HasPrefix(text, " ") {
+			text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+		}
+		b = append(b, text...)
+	}
+	return append(b, "\r\n"...)
 }
 
 // guardCell keeps a spreadsheet from taking text for a formula.
