@@ -1,0 +1,50 @@
+package taskapi
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// maxCredential bounds what is looked at as a token, in bytes.
+const maxCredential = 512
+
+var (
+	errNoToken = errors.New("send a token, as Authorization: Bearer or X-Token")
+	errScope   = errors.New("the account may not do this")
+)
+
+// authorize says whether the caller may do things of a scope.
+func (a *API) authorize(r *http.Request, scope Scope) error {
+	if a.config.Anyone {
+		return nil
+	}
+	token, ok := tokenOf(r.Header)
+	if !ok || token == "" || len(token) > maxCredential {
+		return errNoToken
+	}
+	account, err := a.config.Accounts.Look(r.Context(), TokenKind, token)
+	switch {
+	case errors.Is(err, ErrWrong):
+		return errNoToken
+	case err != nil:
+		return err
+	case !account.May(scope):
+		return errScope
+	}
+	return nil
+}
+
+// tokenOf returns the token of a request. Of the two headers only one may be
+// there, and only once: what is in the other is somebody's mistake.
+func tokenOf(header http.Header) (token string, ok bool) {
+	bearers, plain := header.Values("Authorization"), header.Values("X-Token")
+	if len(bearers)+len(plain) != 1 {
+		return "", false
+	}
+	if len(plain) == 1 {
+		return strings.TrimSpace(plain[0]), true
+	}
+	scheme, token, ok := strings.Cut(bearers[0], " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+}

@@ -1,0 +1,42 @@
+// Package taskapi is a task list over HTTP in the shape of "BBDown serve", so
+// that the pages and scripts written for that work here: the same eight calls
+// with the same names, and some of our own beside them.
+//
+//	GET  /get-tasks/  /get-tasks/running  /get-tasks/finished  /get-tasks/{id}
+//	POST /add-task
+//	GET  /remove-finished  /remove-finished/failed  /remove-finished/{id}
+//	POST /cancel-task/{id}                          (not in BBDown)
+//
+// Paths are matched without regard to case, with and without a slash at the
+// end, and never redirected. Removal also goes by POST and DELETE.
+//
+// # Tasks
+//
+// The lists show every task of the client that was ever started, whoever made
+// it, and those made here. Running has all that is not finished: Status says
+// whether it is Queued, WaitToken, Downloading, DiskFull or Stopped (by somebody
+// at another door; adding the same Url again lets it go on). Finished has those
+// that are Over or ended in Error, and those that were Cancelled here. An
+// address that cannot be understood becomes a finished task in Error at once;
+// the newest MaxUnresolved of them are kept.
+//
+// IsSuccessful is true for a task that is over and of which no item failed.
+// Otherwise ErrorMessage says what was wrong: for a task of which some items
+// failed, how many, and the first reasons. SavePaths of a running task are
+// empty in lists. Lists have the first MaxListedPaths of each task,
+// /get-tasks/{id} has the first MaxPaths, also of a running one.
+//
+// Removing deletes a task that was made here, with its records; the files stay.
+// A task that was made at another door is only hidden from these lists, until
+// it runs again.
+//
+// The id in a path is an Aid or a TaskId. An Aid goes first, a running task
+// before a finished one, the oldest before the others.
+//
+// # Mounting
+//
+// API is an http.Handler for all these paths. Mount it where nothing redirects
+// or cleans paths. With http.ServeMux that means each path with and without its
+// slash; see the example. The package guards itself against pages of other
+// origins and foreign host names.
+package taskapi

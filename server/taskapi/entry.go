@@ -1,0 +1,141 @@
+package taskapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// settingPrefix begins the names of everything this package keeps.
+const settingPrefix = "taskapi/"
+
+// entry is what the client does not know of a task. It is kept under the TID.
+// The zero value is that of a task which was made at another door.
+type entry struct {
+	// Made says that the task was made here; the next four fields are of the
+	// request.
+	Made      bool      `json:"made,omitempty"`
+	URL       string    `json:"url,omitempty"`
+	Aid       string    `json:"aid,omitempty"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	// Webhook is who is still to be told of the end, under WebhookID.
+	Webhook   string `json:"webhook,omitempty"`
+	WebhookID string `json:"webhook_id,omitempty"`
+
+	// CancelledAt and HiddenAt hold until the task runs again.
+	CancelledAt time.Time `json:"cancelled_at,omitzero"`
+	HiddenAt    time.Time `json:"hidden_at,omitzero"`
+	// EndedAt is when the task was seen to end in error, which the client
+	// does not keep.
+	EndedAt time.Time `json:"ended_at,omitzero"`
+}
+
+func entryName(tid int64) string { return fmt.Sprintf("%s%d", settingPrefix, tid) }
+
+func (a *API) loadEntry(ctx context.Context, tid int64) (e entry, err error) {
+	err = loadJSON(ctx, a.config.Settings, entryName(tid), &e)
+	return e, err
+}
+
+// edit changes what is kept of a task, in the store and then in the view.
+func (a *API) edit(ctx context.Context, tid int64, change func(*entry)) error {
+	release, err := a.editing.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	var e entry
+	if row := a.view.row(tid); row != nil {
+		e = row.entry
+	} else if e, err = a.loadEntry(ctx, tid); err != nil {
+		return err
+	}
+	change(&e)
+	if err := a.saveEntry(ctx, tid, e); err != nil {
+		return err
+	}
+	a.view.update(tid, func(r *row) { r.entry = e })
+	return nil
+}
+
+func (a *API) saveEntry(ctx context.Context, tid int64, e entry) error {
+	return saveJSON(ctx, a.config.Settings, entryName(tid), e)
+}
+
+// dropEntry forgets a task that is gone.
+func (a *API) dropEntry(ctx context.Context, tid int64) error {
+	release, err := a.editing.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	row := a.view.drop(tid)
+	if row == nil || row.entry == (entry{}) {
+		return nil
+	}
+	if err := a.config.Settings.SetSetting(ctx, entryName(tid), nil); err != nil {
+		return fmt.Errorf("remove %s: %w", entryName(tid), err)
+	}
+	return nil
+}
+
+// loadJSON reads a setting; one that is absent leaves value as it is.
+func loadJSON(ctx context.Context, settings pixivoc.SettingStore, name string, value any) error {
+	raw, err := settings.Setting(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, value)
+	}
+	if err != nil {
+		return fmt.Errorf("load %s: %w", name, err)
+	}
+	return nil
+}
+
+func saveJSON(ctx context.Context, settings pixivoc.SettingStore, name string, value any) error {
+	raw, err := json.Marshal(value)
+	if err == nil {
+		err = settings.SetSetting(ctx, name, raw)
+	}
+	if err != nil {
+		return fmt.Errorf("save %s: %w", name, err)
+	}
+	return nil
+}
+
+// memorySettings take the place of Settings that were not given.
+type memorySettings struct {
+	mu     sync.Mutex
+	values map[string][]byte
+}
+
+// Setting implements pixivoc.SettingStore.
+func (m *memorySettings) Setting(_ context.Context, name string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	value, ok := m.values[name]
+	if !ok {
+		return nil, fmt.Errorf("setting %q: %w", name, fs.ErrNotExist)
+	}
+	return value, nil
+}
+
+// SetSetting implements pixivoc.SettingStore.
+func (m *memorySettings) SetSetting(_ context.Context, name string, value []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if value == nil {
+		delete(m.values, name)
+	} else {
+		m.values[name] = value
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package taskapi
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// unresolved is an address that could not be understood, shown as a finished
+// task. It never changes: a new one takes its place.
+type unresolved struct {
+	// ID rises; the task is kept in the slot that is the rest of its division
+	// by MaxUnresolved, so the newest ones stay.
+	ID     int64     `json:"id"`
+	URL    string    `json:"url,omitempty"` // "" for one that was removed
+	Aid    string    `json:"aid,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at,omitzero"`
+	// Webhook is who is still to be told, under WebhookID.
+	Webhook   string `json:"webhook,omitempty"`
+	WebhookID string `json:"webhook_id,omitempty"`
+}
+
+func (u *unresolved) taskID() string { return "unresolved-" + strconv.FormatInt(u.ID, 10) }
+
+func (u *unresolved) task() downloadTask {
+	return downloadTask{
+		aid: u.Aid, url: u.URL, created: u.At, finished: u.At,
+		taskID: u.taskID(), status: string(pixivoc.StateError), reason: u.Reason,
+	}
+}
+
+func slotName(id int64) string {
+	return fmt.Sprintf("%sunresolved/%d", settingPrefix, id%MaxUnresolved)
+}
+
+// loadUnresolved reads all slots. One that was removed still tells the last ID.
+func (a *API) loadUnresolved(ctx context.Context) {
+	for slot := range int64(MaxUnresolved) {
+		var u unresolved
+		err := loadJSON(ctx, a.config.Settings, slotName(slot), &u)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			a.log.Error("an address that was not understood is lost", "error", err)
+		}
+		if err != nil || u.ID == 0 {
+			continue
+		}
+		a.view.setUnresolved(&u)
+		a.chores.add(chore{unresolved: u.ID, notify: u.Webhook != ""})
+	}
+}
+
+// setUnresolved puts an element into its slot; one without URL empties it.
+func (v *view) setUnresolved(u *unresolved) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.last = max(v.last, u.ID)
+	if u.URL == "" {
+		delete(v.unresolved, u.ID%MaxUnresolved)
+	} else {
+		v.unresolved[u.ID%MaxUnresolved] = u
+	}
+}
+
+func (v *view) findUnresolved(id int64) *unresolved {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if u := v.unresolved[id%MaxUnresolved]; u != nil && u.ID == id {
+		return u
+	}
+	return nil
+}
+
+func (v *view) lastUnresolved() int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.last
+}
+
+// addUnresolved keeps an address that nobody understood.
+func (a *API) addUnresolved(ctx context.Context, given request, reason string) (*unresolved, error) {
+	release, err := a.editing.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	u := &unresolved{ID: a.view.lastUnresolved() + 1, URL: given.url, Aid: given.url, Reason: reason, At: now()}
+	if given.options.CallBackWebHook != "" {
+		u.Webhook, u.WebhookID = given.options.CallBackWebHook, newMessageID()
+	}
+	if err := saveJSON(ctx, a.config.Settings, slotName(u.ID), u); err != nil {
+		return nil, err
+	}
+	a.view.setUnresolved(u)
+	a.chores.add(chore{unresolved: u.ID, notify: u.Webhook != ""})
+	return u, nil
+}
+
+// changeUnresolved puts another element in the place of one that is still
+// there.
+func (a *API) changeUnresolved(ctx context.Context, id int64, change func(*unresolved)) error {
+	release, err := a.editing.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	old := a.view.findUnresolved(id)
+	if old == nil {
+		return nil
+	}
+	next := *old
+	change(&next)
+	if err := saveJSON(ctx, a.config.Settings, slotName(id), next); err != nil {
+		return err
+	}
+	a.view.setUnresolved(&next)
+	return nil
+}
+
+func (a *API) notifyUnresolved(ctx context.Context, id int64) {
+	u := a.view.findUnresolved(id)
+	if u == nil || u.Webhook == "" {
+		return
+	}
+	task := u.task()
+	if !a.tell(ctx, u.WebhookID, u.Webhook, &task) {
+		return
+	}
+	err := a.changeUnresolved(ctx, id, func(u *unresolved) { u.Webhook, u.WebhookID = "", "" })
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("a webhook may be sent again", "task", u.taskID(), "error", err)
+	}
+}
