@@ -49,6 +49,7 @@ func TestScenario(t *testing.T) {
 		"REST":   openRESTWay,
 		"socket": openSocketWay,
 		"legacy": openLegacyWay,
+		"data":   openDataWay,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,6 +88,9 @@ func TestScenario(t *testing.T) {
 			assert.Len(t, saved, demoBigWorks)
 			if told := by.files(t, task); told >= 0 {
 				assert.Equal(t, demoBigWorks, told)
+			}
+			if exporter, can := by.(interface{ export(*testing.T, string) int }); can {
+				assert.Equal(t, demoBigWorks, exporter.export(t, task))
 			}
 			by.remove(t, task)
 			assert.True(t, by.gone(t, task))
