@@ -35,33 +35,6 @@ func requireVisible(out *pixivoc.Output, work *Work) error {
 	return nil
 }
 
-// queuePictures records a work and queues its pages for DownloadPicture. A work
-// without usable pages is queued too, so that it fails where it can be seen.
-func queuePictures(out *pixivoc.Output, work *Work) error {
-	if kind, hidden := work.Masked(); hidden {
-		out.QueueTo(StageDownloadPicture, work.ID.String(), picture{Work: work.ID, Masked: kind})
-		return nil
-	}
-	recordWork(out, work)
-	if work.Type == TypeUgoira {
-		out.QueueTo(StageDownloadPicture, work.ID.String()+"_ugoira", picture{Work: work.ID, Ugoira: true})
-		return nil
-	}
-	originals, err := work.Originals()
-	if err != nil {
-		out.QueueTo(StageDownloadPicture, work.ID.String(), picture{Work: work.ID, Broken: err.Error()})
-		return nil
-	}
-	for _, original := range originals {
-		item := picture{Work: work.ID, Page: original.Page, URL: original.URL}
-		if item.Page == 0 {
-			item.Width, item.Height = work.Width, work.Height
-		}
-		out.QueueTo(StageDownloadPicture, item.key(), item)
-	}
-	return nil
-}
-
 // recordLinks records a work and the addresses of its originals. A work without
 // any is queued for GetPageUrls, where it fails without a request.
 func recordLinks(out *pixivoc.Output, work *Work) error {

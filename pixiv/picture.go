@@ -34,26 +34,48 @@ type picture struct {
 	Ugoira bool   `json:"ugoira,omitempty"`
 	Masked string `json:"masked,omitempty"` // MaskedError.Kind
 	Broken string `json:"broken,omitempty"`
+	// Name is the path of the file below the save path, without extension. ""
+	// is the name as ever, in the folder named like the task.
+	Name string `json:"name,omitempty"`
 }
 
-// key also is the name of the file without extension. It is made of numbers
-// alone: nothing of the address, which Pixiv chooses, gets into a path.
 func (p picture) key() string { return p.Work.String() + "_p" + strconv.Itoa(p.Page) }
+
+// path is the path of the file below the save path, without extension. Where
+// no template made it, it is made of numbers alone: nothing of the address,
+// which Pixiv chooses, gets into a path.
+func (p picture) path(taskName string) string {
+	switch {
+	case p.Name != "":
+		return p.Name
+	case p.Ugoira:
+		return taskName + "/" + p.Work.String()
+	}
+	return taskName + "/" + p.key()
+}
 
 // pictureStage is DownloadPicture. It looks at Item.Attempts, which
 // pixivoc.NewStage does not show.
-type pictureStage struct{}
+type pictureStage struct{ saver *saver }
 
 func (pictureStage) Name() string { return StageDownloadPicture }
 
-func (pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.Item) (pixivoc.Output, error) {
+func (s pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.Item) (pixivoc.Output, error) {
 	var p picture
 	if err := json.Unmarshal(item.Payload, &p); err != nil {
 		return pixivoc.Output{}, pixivoc.Permanent(pixivoc.ReasonPayload, fmt.Errorf("payload of item %q: %w", item.Key, err))
 	}
+	settings, err := s.saver.options.read(rt.Options())
+	if err != nil {
+		return pixivoc.Output{}, err
+	}
+	if p.Masked == "" && p.Broken == "" {
+		if err := s.saver.turn(ctx, rt, item.Key, settings.delay); err != nil {
+			return pixivoc.Output{}, err
+		}
+	}
 	run := pictureRun{rt: rt, picture: p}
 	var record FileRecord
-	var err error
 	switch {
 	case p.Masked != "":
 		err = masked(p.Work, p.Masked)
@@ -82,14 +104,14 @@ func (pictureStage) FileNames(task pixivoc.TaskInfo, item pixivoc.Item) []string
 	var names []string
 	if p.Ugoira {
 		for _, suffix := range []string{largeArchive, smallArchive, onlyArchive} {
-			names = append(names, task.TaskName+"/"+p.Work.String()+suffix)
+			names = append(names, p.path(task.TaskName)+suffix)
 		}
 		return names
 	}
 	for _, extension := range pictureExtensions() { // a replaced picture may have another
-		names = append(names, task.TaskName+"/"+p.key()+extension)
+		names = append(names, p.path(task.TaskName)+extension)
 	}
-	return append(names, task.TaskName+"/"+p.key()+previewSuffix)
+	return append(names, p.path(task.TaskName)+previewSuffix)
 }
 
 // pictureRun is one run of DownloadPicture.
@@ -114,7 +136,7 @@ func (r pictureRun) page(ctx context.Context, attempts int) (FileRecord, error) 
 
 // original saves the page from that address.
 func (r pictureRun) original(ctx context.Context, address string) (FileRecord, error) {
-	file, err := r.save(ctx, address, r.picture.key()+pictureExtension(address))
+	file, err := r.save(ctx, address, pictureExtension(address))
 	if err != nil {
 		return FileRecord{}, err
 	}
@@ -167,7 +189,7 @@ func (r pictureRun) preview(ctx context.Context, cause error) (FileRecord, error
 	if !ok {
 		return FileRecord{}, cause
 	}
-	file, err := r.save(ctx, address, r.picture.key()+previewSuffix)
+	file, err := r.save(ctx, address, previewSuffix)
 	if err != nil {
 		return FileRecord{}, fmt.Errorf("%w; its preview: %w", cause, err)
 	}
@@ -188,8 +210,9 @@ func previewOf(original string) (string, bool) {
 	return to + strings.TrimSuffix(rest, path.Ext(rest)) + previewSuffix, true
 }
 
-// save downloads into the folder named like the task.
-func (r pictureRun) save(ctx context.Context, address, name string) (pixivoc.File, error) {
+// save downloads what is named as the picture, with that suffix.
+func (r pictureRun) save(ctx context.Context, address, suffix string) (pixivoc.File, error) {
+	name := r.picture.path(r.rt.Task().TaskName) + suffix
 	if err := checkPicture(address); err != nil {
 		return pixivoc.File{}, content(fmt.Errorf("address of %s: %w", name, err))
 	}
@@ -200,7 +223,7 @@ func (r pictureRun) save(ctx context.Context, address, name string) (pixivoc.Fil
 	request.Header.Set("Referer", appReferer)
 	file, err := r.rt.Download(ctx, pixivoc.Download{
 		Request: request,
-		Name:    r.rt.Task().TaskName + "/" + name,
+		Name:    name,
 		Refuse:  r.refuse,
 	})
 	if blocked, ok := errors.AsType[*pixivoc.BlockedError](err); ok {

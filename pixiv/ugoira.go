@@ -50,7 +50,7 @@ func (r pictureRun) ugoira(ctx context.Context) (FileRecord, error) {
 }
 
 func (r pictureRun) archive(ctx context.Context, address, suffix string, frames []FrameRecord) (FileRecord, error) {
-	file, err := r.save(ctx, address, r.picture.Work.String()+suffix)
+	file, err := r.save(ctx, address, suffix)
 	if err != nil {
 		return FileRecord{}, err
 	}

@@ -1,0 +1,141 @@
+package pixiv
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// Options is pixivoc.TaskSpec.Options of the task types that save works, as
+// JSON. The zero value of each field changes nothing. A task is refused with a
+// *pixivoc.FieldError that names the field, as "Options.path" for instance, when
+// a value is wrong or a key is unknown.
+type Options struct {
+	// Path is where the picture of a work with one page is saved below
+	// SavePath, as a template: "{user.name}/{date:2006-01}/{id} {title}.{ext}".
+	// TemplateFields lists the fields. {?title}...{/} is shown when a field is
+	// not empty, {!title}...{/} when it is; {{ and }} are braces. A folder
+	// that turns out empty is left out. The extension follows the content,
+	// with or without ".{ext}" at the end.
+	//
+	// Two pictures never get one path: where the template alone would not
+	// see to that, "_ID", "_pN" or both are added to the name of the file.
+	// "": the folder named like the task, and ID_pN.EXT in it.
+	Path string `json:"path,omitempty"`
+	// MultiPath is Path for works with several pages; "" is as Path.
+	MultiPath string `json:"multi_path,omitempty"`
+	// Pages chooses pages of each work, counted from 1: "3", "2-5", "-3" (up to
+	// 3), "4-", "first 3", "last 2", "LAST", "ALL", or several with commas
+	// between. An animation is one page. "": all.
+	Pages string `json:"pages,omitempty"`
+	// DelayMS is the least time in milliseconds between the starts of two
+	// downloads of the task, an hour at most. 0: none.
+	DelayMS int64 `json:"delay_ms,omitempty"`
+}
+
+// maxDelay is the longest Options.DelayMS.
+const maxDelay = time.Hour
+
+// settings are Options made ready for use.
+type settings struct {
+	paths *pathTemplates // nil for names as ever
+	pages pageSelection
+	delay time.Duration
+}
+
+func (o *Options) settings() (*settings, error) {
+	var s settings
+	var err error
+	if s.paths, err = newPathTemplates(o.Path, o.MultiPath); err != nil {
+		return nil, err
+	}
+	if s.pages, err = parsePages(o.Pages); err != nil {
+		return nil, fieldError("Options.pages", "%v", err)
+	}
+	s.delay = time.Duration(o.DelayMS) * time.Millisecond
+	if o.DelayMS < 0 || o.DelayMS > maxDelay.Milliseconds() {
+		return nil, fieldError("Options.delay_ms", "is %d, want 0 to %d", o.DelayMS, maxDelay.Milliseconds())
+	}
+	return &s, nil
+}
+
+// readSettings reads the options of a task that was made; keys of others are
+// passed over.
+func readSettings(raw json.RawMessage) (*settings, error) {
+	var options Options
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &options); err != nil {
+			return nil, optionsError(err)
+		}
+	}
+	return options.settings()
+}
+
+// ownOptions returns the structures whose keys a task type takes beside those of
+// Options.
+func ownOptions(typeName string) []any {
+	if typeName == Search {
+		return []any{SearchOptions{}}
+	}
+	return nil
+}
+
+// checkOptions refuses wrong options and keys that the task type does not know.
+func checkOptions(raw json.RawMessage, typeName string) error {
+	if _, err := readSettings(raw); err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(raw)) == 0 || typeName == "" {
+		return nil // without a type no key can be called unknown
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &given); err != nil {
+		return optionsError(err)
+	}
+	var known []string
+	for _, fields := range append(ownOptions(typeName), Options{}) {
+		known = append(known, jsonKeys(reflect.TypeOf(fields))...)
+	}
+	for key := range given {
+		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, key) }) {
+			slices.Sort(known)
+			return fieldError("Options", "there is no option %q; known are %s", clean(key), strings.Join(slices.Compact(known), ", "))
+		}
+	}
+	return nil
+}
+
+// jsonKeys returns the keys of a structure in JSON.
+func jsonKeys(structure reflect.Type) []string {
+	var keys []string
+	for field := range structure.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "":
+			keys = append(keys, jsonKeys(field.Type)...)
+		case name != "" && name != "-":
+			keys = append(keys, name)
+		}
+	}
+	return keys
+}
+
+// optionsError explains JSON that does not fit.
+func optionsError(err error) error {
+	field, reason := "Options", "is no JSON object of options"
+	switch wrong := err.(type) {
+	case *json.UnmarshalTypeError:
+		if wrong.Field != "" {
+			field, reason = "Options."+wrong.Field, fmt.Sprintf("JSON %s does not fit %s", clean(wrong.Value), wrong.Type)
+		}
+	case *json.SyntaxError:
+		reason = fmt.Sprintf("is no JSON at byte %d: %v", wrong.Offset, wrong)
+	}
+	return &pixivoc.FieldError{Field: field, Reason: reason}
+}
