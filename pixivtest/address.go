@@ -58,6 +58,16 @@ func avatarPath(seed uint64, userID int64) string {
 	return fmt.Sprintf("/user-profile/img/%s/%d_%s_170.jpg", date(joined), userID, hexDigits(32, seed, uint64(userID), 0x66616365))
 }
 
+// fullAvatarPath is the path of a user's picture as it was uploaded.
+func fullAvatarPath(seed uint64, userID int64) string {
+	return strings.Replace(avatarPath(seed, userID), "_170.", ".", 1)
+}
+
+// backgroundPath is the path of the picture behind a user's profile as it was uploaded.
+func backgroundPath(seed uint64, userID int64) string {
+	return strings.Replace(fullAvatarPath(seed, userID), "/user-profile/", "/background/", 1)
+}
+
 // leadingNumber is the number that the last element of a path begins with.
 func leadingNumber(path string) (int64, bool) {
 	name := path[strings.LastIndexByte(path, '/')+1:]

@@ -1,7 +1,6 @@
 package pixivtest
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,8 +20,12 @@ func (s *Server) api(r *http.Request) *answer {
 		"/v1/illust/detail":   s.illustDetail,
 		"/v1/user/detail":     s.userDetail,
 		"/v1/ugoira/metadata": s.ugoiraMetadata,
-		"/v1/user/illusts":    func(url.Values) *answer { return s.userIllusts(r) },
+		"/v2/novel/detail":    s.novelDetail,
+		"/webview/v2/novel":   s.novelPage,
 	}[r.URL.Path]
+	if list, listed := s.lists()[r.URL.Path]; listed {
+		endpoint, known = func(url.Values) *answer { return list(r) }, true
+	}
 	if !known || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
 		return notFound()
 	}
@@ -32,6 +35,24 @@ func (s *Server) api(r *http.Request) *answer {
 	a := endpoint(r.URL.Query())
 	a.header.Set("X-UserId", strconv.FormatInt(s.config.Account.ID, 10))
 	return a
+}
+
+// lists are the endpoints that answer with a page of a list.
+func (s *Server) lists() map[string]func(*http.Request) *answer {
+	return map[string]func(*http.Request) *answer{
+		"/v1/user/illusts":          s.userIllusts,
+		"/v1/user/novels":           s.userNovels,
+		"/v1/user/bookmarks/illust": s.illustBookmarks,
+		"/v1/user/bookmarks/novel":  s.novelBookmarks,
+		"/v1/user/following":        s.following,
+		"/v2/illust/follow":         s.feed,
+		"/v1/illust/ranking":        s.ranking,
+		"/v1/illust/series":         s.illustSeries,
+		"/v2/illust/related":        s.related,
+		"/v1/illust/recommended":    s.recommended,
+		"/v1/search/illust":         s.search,
+		"/v2/novel/series":          s.novelSeries,
+	}
 }
 
 // authorize is the refusal of a request without a good access token, or nil.
@@ -80,27 +101,16 @@ func (s *Server) illust(w work) illust {
 		return maskedIllust(w)
 	}
 	u, _ := s.User(w.UserID)
-	no := false
 	first := w.look(s.config.Seed, 0)
 	views := int(mix(uint64(w.ID), 5) % 100_000)
 	shape := illust{
 		ID: w.ID, Title: w.Title, Type: w.Type, ImageURLs: s.thumbnails(w, 0), Caption: w.Caption,
-		User: illustUser{
-			ID: u.ID, Name: u.Name, Account: u.Account,
-			ProfileImageURLs: mediumURL{imageURL(avatarPath(s.config.Seed, u.ID))}, IsAcceptRequest: &no, IsFollowed: &no,
-		},
-		Tags: []tagShape{}, Tools: append([]string{}, w.Tools...), CreateDate: w.Created.In(japan).Format(time.RFC3339),
+		User: s.authorShape(u),
+		Tags: tagShapes(w.Tags), Tools: append([]string{}, w.Tools...), CreateDate: w.Created.In(japan).Format(time.RFC3339),
 		PageCount: w.PageCount, Width: first.Width, Height: first.Height,
 		SanityLevel: w.SanityLevel, XRestrict: w.XRestrict, MetaPages: []metaPage{},
 		TotalView: views, TotalBookmarks: views / 9, Visible: true, IllustAIType: w.AIType,
 		recentKeys: &recentKeys{},
-	}
-	for _, tag := range w.Tags {
-		t := tagShape{Name: tag.Name}
-		if tag.Translated != "" {
-			t.TranslatedName = &tag.Translated
-		}
-		shape.Tags = append(shape.Tags, t)
 	}
 	if w.Series != nil {
 		shape.Series = &seriesShape{w.Series.ID, w.Series.Title}
@@ -115,6 +125,18 @@ func (s *Server) illust(w work) illust {
 		shape.MetaPages = append(shape.MetaPages, metaPage{urls})
 	}
 	return shape
+}
+
+func tagShapes(tags []Tag) []tagShape {
+	shapes := []tagShape{}
+	for _, tag := range tags {
+		shape := tagShape{Name: tag.Name}
+		if tag.Translated != "" {
+			shape.TranslatedName = &tag.Translated
+		}
+		shapes = append(shapes, shape)
+	}
+	return shapes
 }
 
 func (s *Server) thumbnails(w work, n int) imageURLs {
@@ -151,16 +173,9 @@ func (s *Server) userIllusts(r *http.Request) *answer {
 	if kind != "" && kind != Illust && kind != Manga {
 		return badParameter("type", "Type contains invalid value")
 	}
-	offset := 0
-	if given := query.Get("offset"); given != "" {
-		n, err := strconv.Atoi(given)
-		switch {
-		case err != nil || n < 0:
-			return badParameter("offset", "offset contains invalid value")
-		case n > s.config.OffsetLimit:
-			return badParameter("offset", fmt.Sprintf("offset must be no more than %d", s.config.OffsetLimit))
-		}
-		offset = n
+	offset, refused := s.offset(query)
+	if refused != nil {
+		return refused
 	}
 	u, ok := s.User(id)
 	if !ok || u.Suspended {
@@ -215,12 +230,18 @@ func (s *Server) userDetail(query url.Values) *answer {
 		return apiError(http.StatusForbidden, textRestricted, "")
 	}
 	illusts, manga := s.catalog.totals(id)
+	var background *string
+	if u.Background {
+		address := imageURL("/c/1200x600_90_a2_g5" + backgroundPath(s.config.Seed, u.ID))
+		background = &address
+	}
+	novels := len(s.library.all(func(n Novel) bool { return n.UserID == id }))
 	return jsonAnswer(http.StatusOK, userDetail{
 		User: detailUser{
 			ID: u.ID, Name: u.Name, Account: u.Account,
 			ProfileImageURLs: mediumURL{imageURL(avatarPath(s.config.Seed, u.ID))}, Comment: u.Comment,
 		},
-		Profile: userProfile{TotalIllusts: illusts, TotalManga: manga, IsUsingCustomProfileImage: true},
+		Profile: userProfile{TotalIllusts: illusts, TotalManga: manga, TotalNovels: novels, BackgroundImageURL: background, IsUsingCustomProfileImage: true},
 		ProfilePublicity: profilePublicity{
 			Gender: "public", Region: "public", BirthDay: "public", BirthYear: "public", Job: "public", Pawoo: true,
 		},

@@ -22,6 +22,7 @@ type catalog struct {
 	works    map[int64]*entry
 	byUser   map[int64][]int64 // ids of works, rising
 	order    []int64           // users in the order they came
+	crowds   []*crowd
 	nextUser int64
 	nextWork int64
 }
@@ -189,7 +190,7 @@ func (c *catalog) work(id int64) (work, bool) {
 	defer c.mu.RUnlock()
 	e, ok := c.works[id]
 	if !ok {
-		return work{}, false
+		return c.crowded(id)
 	}
 	return e.work, true
 }
@@ -207,7 +208,7 @@ func (c *catalog) show(id int64) (work, bool) {
 	defer c.mu.Unlock()
 	e, ok := c.works[id]
 	if !ok {
-		return work{}, false
+		return c.crowded(id)
 	}
 	w := e.work
 	if e.stale > 0 {

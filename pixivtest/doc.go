@@ -1,7 +1,7 @@
 // Package pixivtest is a fake Pixiv for tests, in the manner of net/http/httptest.
 //
-// A [Server] speaks as the live services do: the token endpoint, the App API for single works, users and their lists,
-// and the image host, with their rules, errors and quirks. It runs in the process of the test, has a certificate
+// A [Server] speaks as the live services do: the token endpoint, the App API for works, novels, users and every list of
+// them, and the image host, with their rules, errors and quirks. It runs in the process of the test, has a certificate
 // authority of its own, listens on loopback only, and does the same in every run with the same seed.
 //
 // # A first test
@@ -25,6 +25,10 @@
 // replaced works, broken and missing originals. [Server.Populate] makes whole artists. Pictures are real JPEG, PNG and
 // GIF files, painted when they are first asked for; a large size costs neither time nor memory. [Server.DeleteWork],
 // [Server.ReplaceWork] and [Server.ChangePicture] change the world while a client reads it.
+//
+// [Server.AddNovel], [Server.AddBookmark] and [Server.Follow] fill the other lists. [Config].ListShift, Work.Unlisted and
+// masks make lists repeat, cut short and show placeholders. [Server.AddCrowd] adds any number of works to search for
+// without storing them.
 //
 // # What can go wrong
 //

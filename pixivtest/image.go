@@ -58,8 +58,11 @@ func (s *Server) image(r *http.Request) *answer {
 
 // find looks a path of the image host up: 200, 404, or 500 for what is broken.
 func (s *Server) find(path string) (found, int) {
-	if strings.HasPrefix(path, "/user-profile/img/") {
+	if strings.HasPrefix(path, "/user-profile/img/") || strings.HasPrefix(path, "/background/img/") {
 		return s.findAvatar(path)
+	}
+	if strings.HasPrefix(path, "/novel-cover-original/img/") {
+		return s.findNovelPicture(path)
 	}
 	id, ok := leadingNumber(path)
 	if !ok {
@@ -121,15 +124,21 @@ func (s *Server) findMaster(w work, path string) (found, int) {
 	return found{}, http.StatusNotFound
 }
 
+// findAvatar looks up what a profile shows: the picture of a user, small or in full, and the one behind it.
 func (s *Server) findAvatar(path string) (found, int) {
 	id, _ := leadingNumber(path)
-	if _, ok := s.User(id); !ok || path != avatarPath(s.config.Seed, id) {
+	u, ok := s.User(id)
+	side := map[string]int{avatarPath(s.config.Seed, id): 96, fullAvatarPath(s.config.Seed, id): 192}[path]
+	if u.Background && path == backgroundPath(s.config.Seed, id) {
+		side = 256
+	}
+	if !ok || side == 0 {
 		return found{}, http.StatusNotFound
 	}
 	body := s.gallery.paint(paint.Spec{
-		Seed: mix(s.config.Seed, uint64(id)), Label: fmt.Sprintf("user %d", id), Format: paint.JPEG, Width: 96, Height: 96,
+		Seed: mix(s.config.Seed, uint64(id)), Label: fmt.Sprintf("user %d", id), Format: paint.JPEG, Width: side, Height: side,
 	})
-	return found{body, "jpg", time.Date(2016, time.August, 11, 12, 0, 0, 0, japan), fmt.Sprintf("user-%d", id)}, http.StatusOK
+	return found{body, "jpg", time.Date(2016, time.August, 11, 12, 0, 0, 0, japan), fmt.Sprintf("user-%d-%d", id, side)}, http.StatusOK
 }
 
 // modified is when page n was last changed.

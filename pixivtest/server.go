@@ -47,6 +47,9 @@ type Config struct {
 	PageSize int
 	// OffsetLimit is the highest offset of a list; zero: 5000.
 	OffsetLimit int
+	// ListShift makes every page after the first of a list begin that many entries early, for each page before it, as
+	// when works come in while a client reads the list. [User.ListShift] does it for the works of one user.
+	ListShift int
 
 	// ETag says whether pictures carry an ETag; zero: none, as far as is known of Pixiv.
 	ETag ETag
@@ -75,6 +78,8 @@ type Config struct {
 type Server struct {
 	config  Config
 	catalog *catalog
+	library *library
+	circle  *circle
 	gallery *gallery
 	tokens  *issuer
 	script  script
@@ -104,7 +109,7 @@ func NewServer(config Config) *Server {
 func NewUnstartedServer(config Config) *Server {
 	config = config.complete()
 	s := &Server{
-		config: config, catalog: newCatalog(), gallery: newGallery(cacheBytes), tokens: newIssuer(config),
+		config: config, catalog: newCatalog(), library: newLibrary(), circle: newCircle(), gallery: newGallery(cacheBytes), tokens: newIssuer(config),
 		journal: newJournal(config.Log), gate: newGate(),
 	}
 	s.SetLatency(config.Latency)

@@ -11,6 +11,8 @@ type User struct {
 	Name    string // zero: made from the ID
 	Account string // zero: made from the ID
 	Comment string
+	// Background says that the profile has a picture behind it.
+	Background bool
 
 	// Suspended users are gone: their detail is refused with 403, their list of works is that of an unknown user, and
 	// their works answer 404.
