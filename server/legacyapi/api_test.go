@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,14 +68,49 @@ func TestHeadIsGet(t *testing.T) {
 	k.send(k.request(http.MethodHead, "/", "")).is("Hello :)")
 }
 
-// TestSavePathIsRequired: also where an empty wish has a place.
-func TestSavePathIsRequired(t *testing.T) {
+// TestSavePathIsChecked: also where every wish has a place.
+func TestSavePathIsChecked(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *legacyapi.Config) {
 		c.SavePath = func(string) (string, error) { return t.TempDir(), nil }
 	}).signIn()
-	k.post("/create/singleWork", "keyWord=1&taskName=x&savePath=").is(noTask)
+	for _, wish := range []string{"", "a%00", "%3Cb%3E", strings.Repeat("a", 5000)} {
+		k.post("/create/singleWork", "keyWord=1&taskName=x&savePath="+wish).is(noTask)
+	}
 	k.tidOf(k.post("/create/singleWork", "keyWord=1&taskName=x&savePath=y"))
+}
+
+// TestDeletionLeavesFiles as the original did.
+func TestDeletionLeavesFiles(t *testing.T) {
+	t.Parallel()
+	k := newKit(t).signIn().logIn()
+	tid := k.create("userWorks", "artist")
+	k.post("/operation/startTask", fmt.Sprint("tid=", tid))
+	task, err := k.client.Task(t.Context(), tid)
+	require.NoError(t, err)
+	info, err := task.Wait(t.Context())
+	require.NoError(t, err)
+	require.True(t, info.Over)
+	file := filepath.Join(k.folder, "artist", "1.jpg")
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+	require.NoError(t, os.WriteFile(file, []byte("jpeg"), 0o600))
+	k.post("/operation/deleteTask", fmt.Sprint("tid=", tid)).is(hasSession)
+	assert.FileExists(t, file)
+	assert.Zero(t, k.tasks())
+}
+
+// TestEnvironmentOfOtherDoors: they set what this one cannot.
+func TestEnvironmentOfOtherDoors(t *testing.T) {
+	t.Parallel()
+	k := newKit(t).signIn()
+	_, err := k.client.UpdateEnv(t.Context(), pixivoc.EnvPatch{
+		ProxyMode: new(pixivoc.ModeProxy), Proxy: new("socks5://user:" + goodPassword + "@proxy.test:1080"),
+		Timeout: new(1500 * time.Millisecond), IntervalTime: new(time.Millisecond),
+	})
+	require.NoError(t, err)
+	k.get("/environment/getEnvironment").is(`{"result":["Proxy","socks5://proxy.test:1080",2,3,1],"status":true}`)
+	k.post("/environment/setProxyMode", "mode=2&address=").is(hasSession)
+	assert.Empty(t, k.client.Env().Proxy)
 }
 
 func TestWordsOfStates(t *testing.T) {

@@ -204,7 +204,9 @@ func TestH2_ForeignPagesChangeNothing(t *testing.T) {
 	}
 	request := k.request(http.MethodPost, "/sys/exit", "")
 	request.Header.Set("Origin", "https://evil.test")
-	assert.Equal(t, http.StatusForbidden, k.send(request).status)
+	answer := k.send(request)
+	assert.Equal(t, http.StatusForbidden, answer.status)
+	assert.Equal(t, `{"result":"a page of another origin may not do this","status":false}`, strings.TrimSpace(answer.body))
 	assert.Zero(t, k.exits)
 }
 

@@ -31,14 +31,13 @@ func (a *API) setProxyMode(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	patch := pixivoc.EnvPatch{Proxy: new("")}
+	patch := pixivoc.EnvPatch{ProxyMode: new(pixivoc.ProxyMode(mode))} // forgets the proxy of before
 	switch {
 	case mode == int64(pixivoc.ModeProxy) && isProxyAddress(address):
 		patch.Proxy = &address
 	case mode != int64(pixivoc.ModeDirect) && mode != int64(pixivoc.ModeIP):
 		return false, nil
 	}
-	patch.ProxyMode = new(pixivoc.ProxyMode(mode))
 	return a.updateEnv(in, patch)
 }
 

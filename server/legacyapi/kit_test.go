@@ -292,12 +292,16 @@ func testTypes(details, pictures *gate) []pixivoc.TaskType {
 		return out, err
 	}
 	done := func(context.Context, pixivoc.Runtime, work) (out pixivoc.Output, err error) { return out, nil }
+	number := func(_ context.Context, rt pixivoc.Runtime, _ work) (out pixivoc.Output, err error) {
+		out.Record(pixivoc.RecordFile, "1", pixivoc.File{Name: rt.Task().TaskName + "/1.jpg", Bytes: 4})
+		return out, nil
+	}
 	gone := func(context.Context, pixivoc.Runtime, work) (out pixivoc.Output, err error) {
 		return out, pixivoc.RetryAfter(0, pixivoc.ErrSavePath)
 	}
 	return []pixivoc.TaskType{
 		{Name: "SingleWork", Files: true, First: first, Stages: []pixivoc.StageSpec{stage("GetWorkDetails", describe), stage("DownloadPicture", picture)}},
-		{Name: "UserWorks", Files: true, First: first, Stages: []pixivoc.StageSpec{stage("GetWorksNumber", done)}},
+		{Name: "UserWorks", Files: true, First: first, Stages: []pixivoc.StageSpec{stage("GetWorksNumber", number)}},
 		{Name: "WorkDetails", First: first, Stages: []pixivoc.StageSpec{stage("GetWorkDetails", done)}},
 		{Name: "UserWorksLink", First: first, Stages: []pixivoc.StageSpec{stage("GetWorksNumber", done)}},
 		{Name: "Gone", First: first, Stages: []pixivoc.StageSpec{stage("<b>", gone)}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/pixivoc/pixivoc"
@@ -173,6 +174,9 @@ func answer(w http.ResponseWriter, status bool, result any) {
 
 // refuse writes what the guard refuses.
 func refuse(w http.ResponseWriter, _ *http.Request, code int, reason string) {
+	if code == http.StatusForbidden {
+		reason = "a page of another origin may not do this" // and no setting lets it
+	}
 	writeReply(w, code, reply{reason, false})
 }
 
@@ -181,9 +185,11 @@ func writeReply(w http.ResponseWriter, code int, value reply) {
 	if err != nil { // no call has such a result
 		body = []byte(`{"result":"` + sentenceUnknown + `","status":false}`)
 	}
+	body = append(body, '\n')
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n')) // a reader that is gone needs no answer
+	_, _ = w.Write(body) // a reader that is gone needs no answer
 }
 
 func writeText(w http.ResponseWriter, text string) {

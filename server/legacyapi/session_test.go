@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +29,8 @@ const (
 
 // books stands for accounts in memory, without the cost of hashing.
 type books struct {
+	pause  time.Duration // that Issue takes
+	mu     sync.Mutex
 	tokens map[string]time.Time
 	fault  error // of Issue
 	unread error // of Look
@@ -44,6 +47,9 @@ func (b *books) Check(_ context.Context, name, given string, _ netip.Addr) (lega
 }
 
 func (b *books) Issue(_ context.Context, _ legacyapi.Account, kind string, life time.Duration) (string, error) {
+	time.Sleep(b.pause)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.fault != nil {
 		return "", b.fault
 	}
@@ -54,6 +60,8 @@ func (b *books) Issue(_ context.Context, _ legacyapi.Account, kind string, life 
 }
 
 func (b *books) Look(_ context.Context, _, token string) (legacyapi.Account, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.looked++
 	if b.unread != nil {
 		return legacyapi.Account{}, b.unread
@@ -65,6 +73,8 @@ func (b *books) Look(_ context.Context, _, token string) (legacyapi.Account, err
 }
 
 func (b *books) Revoke(_ context.Context, _, token string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	delete(b.tokens, token)
 	return nil
 }
@@ -136,6 +146,34 @@ func TestSessionSuccessorIsUsable(t *testing.T) {
 		require.Equal(t, second, k.cookie)
 		time.Sleep(50 * time.Minute)
 		k.get("/permission/hasPermission").is(hasSession)
+	})
+}
+
+// TestSessionIsRenewedOnce: many requests that come together with an old
+// cookie get one successor between them, and all are answered.
+func TestSessionIsRenewedOnce(t *testing.T) {
+	timed(t, func(t *testing.T, k *kit, b *books) {
+		time.Sleep(45 * time.Minute)
+		b.pause = time.Second
+		var given sync.Map
+		var callers sync.WaitGroup
+		for i := range 200 {
+			callers.Go(func() {
+				time.Sleep(time.Duration(i) * 10 * time.Millisecond)
+				request := k.request(http.MethodGet, "/permission/hasPermission", "")
+				request.AddCookie(&http.Cookie{Name: "session", Value: k.cookie})
+				w := httptest.NewRecorder()
+				k.api.ServeHTTP(w, request)
+				assert.Equal(t, hasSession+"\n", w.Body.String())
+				given.Store(w.Result().Cookies()[0].Value, true)
+			})
+		}
+		callers.Wait()
+		assert.Equal(t, 2, b.issued)
+		for _, token := range []string{"token-1", "token-2"} {
+			_, ok := given.Load(token)
+			assert.True(t, ok, token)
+		}
 	})
 }
 
