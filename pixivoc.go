@@ -45,6 +45,22 @@ type Client interface {
 	// Groups lists the task groups in rising order of ID.
 	Groups(ctx context.Context) ([]Group, error)
 
+	// Archived returns those of the keys that are in the archive of what was
+	// ever saved; the others are not in the map.
+	Archived(ctx context.Context, keys ...string) (map[string]bool, error)
+
+	// Archive lists the entries of the archive whose key comes after the given
+	// one, "" for all, in the order of their keys, page by page. What is added
+	// meanwhile may be missing.
+	Archive(ctx context.Context, after string) iter.Seq2[ArchiveEntry, error]
+
+	// ImportArchive adds entries to the archive, so that what somebody has
+	// already is not fetched again. It stops at the first error of the list and
+	// at a key that is empty or longer than MaxArchiveKey, which gives a
+	// *FieldError; what came before stays. Importing a list again changes
+	// nothing. The list may have any length.
+	ImportArchive(ctx context.Context, entries iter.Seq2[ArchiveEntry, error]) (ArchiveImport, error)
+
 	// Events yields a snapshot, then every change, until ctx is cancelled or
 	// the client is shut down. The kernel never waits for the reader; see
 	// EventLost.

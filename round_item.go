@@ -84,6 +84,7 @@ func (r *round) settle(done *itemRun) Commit {
 	if err == nil {
 		if err = r.route(done); err == nil {
 			commit.Items, commit.Records, commit.Bytes = done.output.Items, done.output.Records, done.bytes()
+			commit.Archive = done.output.Keys
 			return commit
 		}
 		err = Permanent(ReasonPayload, err)

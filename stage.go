@@ -36,6 +36,16 @@ type Runtime interface {
 	// whole is not fetched again.
 	Download(ctx context.Context, download Download) (File, error)
 
+	// Recorded returns those of the keys under which the task has a record of
+	// that kind; the others are not in the map. What items under way are about
+	// to record is not seen. A stage that reads a list, the newest first, may
+	// stop where all is known.
+	Recorded(ctx context.Context, kind string, keys ...string) (map[string]bool, error)
+
+	// Archived returns those of the keys that are in the archive, whichever
+	// task put them there; the others are not in the map.
+	Archived(ctx context.Context, keys ...string) (map[string]bool, error)
+
 	// Task returns the task as it stands.
 	Task() TaskInfo
 
@@ -98,11 +108,13 @@ type File struct {
 	Existing bool `json:"existing,omitempty"`
 }
 
-// Output is what the run of an item gave: items for later stages and records.
-// The zero value is empty and ready to use. It is not safe for concurrent use.
+// Output is what the run of an item gave: items for later stages, records, and
+// keys for the archive. The zero value is empty and ready to use. It is not safe
+// for concurrent use.
 type Output struct {
 	Items   []Item
 	Records []Record
+	Keys    []string // see Archive
 	err     error
 }
 
@@ -131,7 +143,19 @@ func (o *Output) Record(kind, key string, data any) {
 	o.Records = append(o.Records, Record{Kind: kind, Key: key, Data: raw})
 }
 
-// Err returns the first error of Queue, QueueTo or Record.
+// Archive puts a key into the archive of what was ever saved, together with the
+// end of the item. A key that is empty or longer than MaxArchiveKey fails the
+// item that is running.
+func (o *Output) Archive(key string) {
+	if err := checkArchiveKey(key); err != nil {
+		o.fail(err)
+		return
+	}
+	o.Keys = append(o.Keys, key)
+}
+
+// Err returns the first error of Queue, QueueTo, Record or
+// Archive.
 func (o *Output) Err() error { return o.err }
 
 func (o *Output) fail(err error) {

@@ -1,6 +1,7 @@
 package pixivoc
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,16 @@ func (s *stageRuntime) Do(request *http.Request) (*http.Response, error) {
 func (s *stageRuntime) Task() TaskInfo {
 	info, _ := s.round.run.job.live.info()
 	return s.round.run.client.withLimit(info)
+}
+
+func (s *stageRuntime) Recorded(ctx context.Context, kind string, keys ...string) (map[string]bool, error) {
+	run := s.round.run
+	found, err := run.client.config.Store.Recorded(ctx, run.task.TID, kind, keys)
+	return found, notFound(err)
+}
+
+func (s *stageRuntime) Archived(ctx context.Context, keys ...string) (map[string]bool, error) {
+	return s.round.run.client.config.Store.Archived(ctx, keys)
 }
 
 func (s *stageRuntime) Options() json.RawMessage { return s.round.run.task.Options }

@@ -145,6 +145,8 @@ type runtime struct {
 	// knows nothing of the host.
 	permanent bool
 	pins      *pins
+	recorded  map[string]bool // kind/key
+	archived  map[string]bool
 
 	mu        sync.Mutex
 	files     map[string]string

@@ -82,6 +82,9 @@
 //	1016 UpdateEnv     SettingsPatch                           Settings
 //	1017 Input         {text, reset}                           null
 //	1018 CountRecords  {tid, kind, after, through}             {count}
+//	1019 AddArchive    {entries: list of {key, at}}            {read, added}
+//	1020 Archive       {after, limit}                          {list, more}
+//	1021 Archived      {keys}                                  {keys}
 //
 // Create takes any registered task type by name or alias. A list that is too
 // long for a frame is sent before, with Input piece by piece, and used by
@@ -97,6 +100,10 @@
 // the item ID or record seq that after names; records with a greater seq than
 // through, when it is given, are left out of list and count. Environment and
 // login take the whole range of the kernel, other than commands 1 and 4.
+//
+// The archive has the keys of what was ever saved. AddArchive adds some, Archive
+// gives a page of those that come after a key, Archived those of the given ones
+// that are there.
 //
 // LoginGrant begins a login. Its outcome comes as a message of SendType 1014,
 // {attempt, ok, account, error}, to this connection, and as report 2 to all.

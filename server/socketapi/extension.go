@@ -79,6 +79,12 @@ func (s *session) extensionCommand(number Command) (c extensionCommand, known bo
 		return extensionCommand{s.patchEnv, mayControl}, true
 	case CommandCountRecords:
 		return extensionCommand{s.countRecords, anybody}, true
+	case CommandAddArchive:
+		return extensionCommand{s.addArchive, mayControl}, true
+	case CommandArchive:
+		return extensionCommand{s.archive, anybody}, true
+	case CommandArchived:
+		return extensionCommand{s.archived, anybody}, true
 	case CommandInput:
 		return extensionCommand{s.addInput, mayControl}, true
 	}

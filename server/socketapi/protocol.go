@@ -55,6 +55,9 @@ const (
 	CommandUpdateEnv    Command = 1016
 	CommandInput        Command = 1017
 	CommandCountRecords Command = 1018
+	CommandAddArchive   Command = 1019
+	CommandArchive      Command = 1020
+	CommandArchived     Command = 1021
 )
 
 const firstExtension = int64(CommandHello)
@@ -181,6 +184,16 @@ type (
 		Username     string `json:"username,omitempty"`
 		Password     string `json:"password,omitempty"`
 	}
+	addArchiveArguments struct {
+		Entries []pixivoc.ArchiveEntry `json:"entries"`
+	}
+	archiveArguments struct {
+		After string `json:"after,omitempty"`
+		Limit int    `json:"limit,omitempty"`
+	}
+	archivedArguments struct {
+		Keys []string `json:"keys"`
+	}
 	inputArguments struct {
 		Text  string `json:"text"`
 		Reset bool   `json:"reset,omitempty"`
@@ -196,6 +209,11 @@ type page[T any] struct {
 // recordCount is the result of CommandCountRecords.
 type recordCount struct {
 	Count int `json:"count"`
+}
+
+// archivedKeys is the result of CommandArchived.
+type archivedKeys struct {
+	Keys []string `json:"keys"`
 }
 
 // taskList is the result of CommandTasks. Events after the reply have a

@@ -151,6 +151,21 @@ func (r *Remote) Tasks(ctx context.Context) iter.Seq2[pixivoc.TaskInfo, error] {
 // Groups lists the task groups in rising order of ID.
 func (r *Remote) Groups(ctx context.Context) ([]pixivoc.Group, error) { return r.conn.Groups(ctx) }
 
+// Archived returns those of the keys that are in the archive of the server.
+func (r *Remote) Archived(ctx context.Context, keys ...string) (map[string]bool, error) {
+	return r.conn.Archived(ctx, keys...)
+}
+
+// Archive lists the archive of the server in the order of its keys.
+func (r *Remote) Archive(ctx context.Context, after string) iter.Seq2[pixivoc.ArchiveEntry, error] {
+	return r.conn.Archive(ctx, after)
+}
+
+// ImportArchive adds entries to the archive of the server.
+func (r *Remote) ImportArchive(ctx context.Context, entries iter.Seq2[pixivoc.ArchiveEntry, error]) (pixivoc.ArchiveImport, error) {
+	return r.conn.ImportArchive(ctx, entries)
+}
+
 // Do is not possible: requests are made by the server.
 func (r *Remote) Do(*http.Request) (*http.Response, error) { return nil, errAfar("Do") }
 

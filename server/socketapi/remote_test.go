@@ -2,6 +2,8 @@ package socketapi_test
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"net/http"
 	"testing"
 	"time"
@@ -107,6 +109,24 @@ func TestRemote(t *testing.T) {
 		tids = append(tids, info.TID)
 	}
 	assert.Equal(t, []int64{task.ID(), links.ID()}, tids)
+	imported, err := kernel.ImportArchive(ctx, archiveOf(1200))
+	require.NoError(t, err)
+	assert.Equal(t, pixivoc.ArchiveImport{Read: 1200, Added: 1200}, imported)
+	imported, err = kernel.ImportArchive(ctx, archiveOf(1300))
+	require.NoError(t, err)
+	assert.Equal(t, pixivoc.ArchiveImport{Read: 1300, Added: 100}, imported)
+	archived, err := kernel.Archived(ctx, "site:0007", "site:9999")
+	require.NoError(t, err)
+	assert.Equal(t, map[string]bool{"site:0007": true}, archived)
+	var keys []string
+	for entry, err := range kernel.Archive(ctx, "site:0099") {
+		require.NoError(t, err)
+		keys = append(keys, entry.Key)
+	}
+	require.Len(t, keys, 1200)
+	assert.Equal(t, "site:0100", keys[0])
+	_, err = kernel.ImportArchive(ctx, func(yield func(pixivoc.ArchiveEntry, error) bool) { yield(pixivoc.ArchiveEntry{}, nil) })
+	assert.ErrorContains(t, err, "empty")
 	require.NoError(t, task.Delete(ctx, pixivoc.DeleteOptions{}))
 	_, err = kernel.Task(ctx, task.ID())
 	assert.ErrorIs(t, err, pixivoc.ErrTaskNotFound)
@@ -127,6 +147,17 @@ func TestRemote(t *testing.T) {
 	assert.ErrorIs(t, err, pixivoc.ErrClosed)
 	_, err = client.Groups(ctx)
 	assert.NoError(t, err, "the server stays at work")
+}
+
+// archiveOf makes entries of an archive.
+func archiveOf(n int) iter.Seq2[pixivoc.ArchiveEntry, error] {
+	return func(yield func(pixivoc.ArchiveEntry, error) bool) {
+		for i := range n {
+			if !yield(pixivoc.ArchiveEntry{Key: fmt.Sprintf("site:%04d", i)}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // A connection that was lost shows as lost events and a new snapshot.
