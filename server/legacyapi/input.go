@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/pixivoc/pixivoc/internal/guard"
@@ -121,7 +120,7 @@ func integer(text string) (digits string, ok bool) {
 	if len(text) > maxInteger {
 		return "", false
 	}
-	text = strings.TrimFunc(text, isBlank)
+	text = strings.TrimSpace(text)
 	sign := ""
 	switch {
 	case strings.HasPrefix(text, "-"):
@@ -141,10 +140,6 @@ func integer(text string) (digits string, ok bool) {
 	}
 	return sign + digits, true
 }
-
-// isBlank says what Python takes for white space: beside what Unicode calls so
-// the four separators of ASCII.
-func isBlank(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f }
 
 // readMultipart reads a form of parts. Files in it are passed over.
 func readMultipart(r *http.Request, boundary string) (url.Values, error) {
