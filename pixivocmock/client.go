@@ -92,6 +92,142 @@ func (_c *Client_Account_Call) RunAndReturn(run func() (pixivoc.Account, error))
 	return _c
 }
 
+// Archive provides a mock function for the type Client
+func (_mock *Client) Archive(ctx context.Context, after string) iter.Seq2[pixivoc.ArchiveEntry, error] {
+	ret := _mock.Called(ctx, after)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Archive")
+	}
+
+	var r0 iter.Seq2[pixivoc.ArchiveEntry, error]
+	if returnFunc, ok := ret.Get(0).(func(context.Context, string) iter.Seq2[pixivoc.ArchiveEntry, error]); ok {
+		r0 = returnFunc(ctx, after)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(iter.Seq2[pixivoc.ArchiveEntry, error])
+		}
+	}
+	return r0
+}
+
+// Client_Archive_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Archive'
+type Client_Archive_Call struct {
+	*mock.Call
+}
+
+// Archive is a helper method to define mock.On call
+//   - ctx context.Context
+//   - after string
+func (_e *Client_Expecter) Archive(ctx any, after any) *Client_Archive_Call {
+	return &Client_Archive_Call{Call: _e.mock.On("Archive", ctx, after)}
+}
+
+func (_c *Client_Archive_Call) Run(run func(ctx context.Context, after string)) *Client_Archive_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 string
+		if args[1] != nil {
+			arg1 = args[1].(string)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Client_Archive_Call) Return(seq2 iter.Seq2[pixivoc.ArchiveEntry, error]) *Client_Archive_Call {
+	_c.Call.Return(seq2)
+	return _c
+}
+
+func (_c *Client_Archive_Call) RunAndReturn(run func(ctx context.Context, after string) iter.Seq2[pixivoc.ArchiveEntry, error]) *Client_Archive_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Archived provides a mock function for the type Client
+func (_mock *Client) Archived(ctx context.Context, keys ...string) (map[string]bool, error) {
+	var tmpRet mock.Arguments
+	if len(keys) > 0 {
+		tmpRet = _mock.Called(ctx, keys)
+	} else {
+		tmpRet = _mock.Called(ctx)
+	}
+	ret := tmpRet
+
+	if len(ret) == 0 {
+		panic("no return value specified for Archived")
+	}
+
+	var r0 map[string]bool
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, ...string) (map[string]bool, error)); ok {
+		return returnFunc(ctx, keys...)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, ...string) map[string]bool); ok {
+		r0 = returnFunc(ctx, keys...)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(map[string]bool)
+		}
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, ...string) error); ok {
+		r1 = returnFunc(ctx, keys...)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Client_Archived_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Archived'
+type Client_Archived_Call struct {
+	*mock.Call
+}
+
+// Archived is a helper method to define mock.On call
+//   - ctx context.Context
+//   - keys ...string
+func (_e *Client_Expecter) Archived(ctx any, keys ...any) *Client_Archived_Call {
+	return &Client_Archived_Call{Call: _e.mock.On("Archived",
+		append([]any{ctx}, keys...)...)}
+}
+
+func (_c *Client_Archived_Call) Run(run func(ctx context.Context, keys ...string)) *Client_Archived_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 []string
+		var variadicArgs []string
+		if len(args) > 1 {
+			variadicArgs = args[1].([]string)
+		}
+		arg1 = variadicArgs
+		run(
+			arg0,
+			arg1...,
+		)
+	})
+	return _c
+}
+
+func (_c *Client_Archived_Call) Return(stringToBool map[string]bool, err error) *Client_Archived_Call {
+	_c.Call.Return(stringToBool, err)
+	return _c
+}
+
+func (_c *Client_Archived_Call) RunAndReturn(run func(ctx context.Context, keys ...string) (map[string]bool, error)) *Client_Archived_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Create provides a mock function for the type Client
 func (_mock *Client) Create(ctx context.Context, spec pixivoc.TaskSpec) (pixivoc.Task, error) {
 	ret := _mock.Called(ctx, spec)
@@ -377,6 +513,72 @@ func (_c *Client_Groups_Call) Return(groups []pixivoc.Group, err error) *Client_
 }
 
 func (_c *Client_Groups_Call) RunAndReturn(run func(ctx context.Context) ([]pixivoc.Group, error)) *Client_Groups_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// ImportArchive provides a mock function for the type Client
+func (_mock *Client) ImportArchive(ctx context.Context, entries iter.Seq2[pixivoc.ArchiveEntry, error]) (pixivoc.ArchiveImport, error) {
+	ret := _mock.Called(ctx, entries)
+
+	if len(ret) == 0 {
+		panic("no return value specified for ImportArchive")
+	}
+
+	var r0 pixivoc.ArchiveImport
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, iter.Seq2[pixivoc.ArchiveEntry, error]) (pixivoc.ArchiveImport, error)); ok {
+		return returnFunc(ctx, entries)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, iter.Seq2[pixivoc.ArchiveEntry, error]) pixivoc.ArchiveImport); ok {
+		r0 = returnFunc(ctx, entries)
+	} else {
+		r0 = ret.Get(0).(pixivoc.ArchiveImport)
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, iter.Seq2[pixivoc.ArchiveEntry, error]) error); ok {
+		r1 = returnFunc(ctx, entries)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Client_ImportArchive_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'ImportArchive'
+type Client_ImportArchive_Call struct {
+	*mock.Call
+}
+
+// ImportArchive is a helper method to define mock.On call
+//   - ctx context.Context
+//   - entries iter.Seq2[pixivoc.ArchiveEntry, error]
+func (_e *Client_Expecter) ImportArchive(ctx any, entries any) *Client_ImportArchive_Call {
+	return &Client_ImportArchive_Call{Call: _e.mock.On("ImportArchive", ctx, entries)}
+}
+
+func (_c *Client_ImportArchive_Call) Run(run func(ctx context.Context, entries iter.Seq2[pixivoc.ArchiveEntry, error])) *Client_ImportArchive_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 iter.Seq2[pixivoc.ArchiveEntry, error]
+		if args[1] != nil {
+			arg1 = args[1].(iter.Seq2[pixivoc.ArchiveEntry, error])
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Client_ImportArchive_Call) Return(archiveImport pixivoc.ArchiveImport, err error) *Client_ImportArchive_Call {
+	_c.Call.Return(archiveImport, err)
+	return _c
+}
+
+func (_c *Client_ImportArchive_Call) RunAndReturn(run func(ctx context.Context, entries iter.Seq2[pixivoc.ArchiveEntry, error]) (pixivoc.ArchiveImport, error)) *Client_ImportArchive_Call {
 	_c.Call.Return(run)
 	return _c
 }

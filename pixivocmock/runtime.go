@@ -40,6 +40,83 @@ func (_m *Runtime) EXPECT() *Runtime_Expecter {
 	return &Runtime_Expecter{mock: &_m.Mock}
 }
 
+// Archived provides a mock function for the type Runtime
+func (_mock *Runtime) Archived(ctx context.Context, keys ...string) (map[string]bool, error) {
+	var tmpRet mock.Arguments
+	if len(keys) > 0 {
+		tmpRet = _mock.Called(ctx, keys)
+	} else {
+		tmpRet = _mock.Called(ctx)
+	}
+	ret := tmpRet
+
+	if len(ret) == 0 {
+		panic("no return value specified for Archived")
+	}
+
+	var r0 map[string]bool
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, ...string) (map[string]bool, error)); ok {
+		return returnFunc(ctx, keys...)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, ...string) map[string]bool); ok {
+		r0 = returnFunc(ctx, keys...)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(map[string]bool)
+		}
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, ...string) error); ok {
+		r1 = returnFunc(ctx, keys...)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Runtime_Archived_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Archived'
+type Runtime_Archived_Call struct {
+	*mock.Call
+}
+
+// Archived is a helper method to define mock.On call
+//   - ctx context.Context
+//   - keys ...string
+func (_e *Runtime_Expecter) Archived(ctx any, keys ...any) *Runtime_Archived_Call {
+	return &Runtime_Archived_Call{Call: _e.mock.On("Archived",
+		append([]any{ctx}, keys...)...)}
+}
+
+func (_c *Runtime_Archived_Call) Run(run func(ctx context.Context, keys ...string)) *Runtime_Archived_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 []string
+		var variadicArgs []string
+		if len(args) > 1 {
+			variadicArgs = args[1].([]string)
+		}
+		arg1 = variadicArgs
+		run(
+			arg0,
+			arg1...,
+		)
+	})
+	return _c
+}
+
+func (_c *Runtime_Archived_Call) Return(stringToBool map[string]bool, err error) *Runtime_Archived_Call {
+	_c.Call.Return(stringToBool, err)
+	return _c
+}
+
+func (_c *Runtime_Archived_Call) RunAndReturn(run func(ctx context.Context, keys ...string) (map[string]bool, error)) *Runtime_Archived_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Do provides a mock function for the type Runtime
 func (_mock *Runtime) Do(request *http.Request) (*http.Response, error) {
 	ret := _mock.Called(request)
@@ -372,6 +449,89 @@ func (_c *Runtime_Pin_Call) Return(s string, err error) *Runtime_Pin_Call {
 }
 
 func (_c *Runtime_Pin_Call) RunAndReturn(run func(ctx context.Context, name string, value string) (string, error)) *Runtime_Pin_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Recorded provides a mock function for the type Runtime
+func (_mock *Runtime) Recorded(ctx context.Context, kind string, keys ...string) (map[string]bool, error) {
+	var tmpRet mock.Arguments
+	if len(keys) > 0 {
+		tmpRet = _mock.Called(ctx, kind, keys)
+	} else {
+		tmpRet = _mock.Called(ctx, kind)
+	}
+	ret := tmpRet
+
+	if len(ret) == 0 {
+		panic("no return value specified for Recorded")
+	}
+
+	var r0 map[string]bool
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, string, ...string) (map[string]bool, error)); ok {
+		return returnFunc(ctx, kind, keys...)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, string, ...string) map[string]bool); ok {
+		r0 = returnFunc(ctx, kind, keys...)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(map[string]bool)
+		}
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, string, ...string) error); ok {
+		r1 = returnFunc(ctx, kind, keys...)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Runtime_Recorded_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Recorded'
+type Runtime_Recorded_Call struct {
+	*mock.Call
+}
+
+// Recorded is a helper method to define mock.On call
+//   - ctx context.Context
+//   - kind string
+//   - keys ...string
+func (_e *Runtime_Expecter) Recorded(ctx any, kind any, keys ...any) *Runtime_Recorded_Call {
+	return &Runtime_Recorded_Call{Call: _e.mock.On("Recorded",
+		append([]any{ctx, kind}, keys...)...)}
+}
+
+func (_c *Runtime_Recorded_Call) Run(run func(ctx context.Context, kind string, keys ...string)) *Runtime_Recorded_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 string
+		if args[1] != nil {
+			arg1 = args[1].(string)
+		}
+		var arg2 []string
+		var variadicArgs []string
+		if len(args) > 2 {
+			variadicArgs = args[2].([]string)
+		}
+		arg2 = variadicArgs
+		run(
+			arg0,
+			arg1,
+			arg2...,
+		)
+	})
+	return _c
+}
+
+func (_c *Runtime_Recorded_Call) Return(stringToBool map[string]bool, err error) *Runtime_Recorded_Call {
+	_c.Call.Return(stringToBool, err)
+	return _c
+}
+
+func (_c *Runtime_Recorded_Call) RunAndReturn(run func(ctx context.Context, kind string, keys ...string) (map[string]bool, error)) *Runtime_Recorded_Call {
 	_c.Call.Return(run)
 	return _c
 }

@@ -38,6 +38,72 @@ func (_m *Store) EXPECT() *Store_Expecter {
 	return &Store_Expecter{mock: &_m.Mock}
 }
 
+// AddArchive provides a mock function for the type Store
+func (_mock *Store) AddArchive(ctx context.Context, entries []pixivoc.ArchiveEntry) (int, error) {
+	ret := _mock.Called(ctx, entries)
+
+	if len(ret) == 0 {
+		panic("no return value specified for AddArchive")
+	}
+
+	var r0 int
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, []pixivoc.ArchiveEntry) (int, error)); ok {
+		return returnFunc(ctx, entries)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, []pixivoc.ArchiveEntry) int); ok {
+		r0 = returnFunc(ctx, entries)
+	} else {
+		r0 = ret.Get(0).(int)
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, []pixivoc.ArchiveEntry) error); ok {
+		r1 = returnFunc(ctx, entries)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Store_AddArchive_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'AddArchive'
+type Store_AddArchive_Call struct {
+	*mock.Call
+}
+
+// AddArchive is a helper method to define mock.On call
+//   - ctx context.Context
+//   - entries []pixivoc.ArchiveEntry
+func (_e *Store_Expecter) AddArchive(ctx any, entries any) *Store_AddArchive_Call {
+	return &Store_AddArchive_Call{Call: _e.mock.On("AddArchive", ctx, entries)}
+}
+
+func (_c *Store_AddArchive_Call) Run(run func(ctx context.Context, entries []pixivoc.ArchiveEntry)) *Store_AddArchive_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 []pixivoc.ArchiveEntry
+		if args[1] != nil {
+			arg1 = args[1].([]pixivoc.ArchiveEntry)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Store_AddArchive_Call) Return(added int, err error) *Store_AddArchive_Call {
+	_c.Call.Return(added, err)
+	return _c
+}
+
+func (_c *Store_AddArchive_Call) RunAndReturn(run func(ctx context.Context, entries []pixivoc.ArchiveEntry) (int, error)) *Store_AddArchive_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // AddItems provides a mock function for the type Store
 func (_mock *Store) AddItems(ctx context.Context, tid int64, items []pixivoc.Item) (int, error) {
 	ret := _mock.Called(ctx, tid, items)
@@ -106,6 +172,74 @@ func (_c *Store_AddItems_Call) Return(added int, err error) *Store_AddItems_Call
 }
 
 func (_c *Store_AddItems_Call) RunAndReturn(run func(ctx context.Context, tid int64, items []pixivoc.Item) (int, error)) *Store_AddItems_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Archived provides a mock function for the type Store
+func (_mock *Store) Archived(ctx context.Context, keys []string) (map[string]bool, error) {
+	ret := _mock.Called(ctx, keys)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Archived")
+	}
+
+	var r0 map[string]bool
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, []string) (map[string]bool, error)); ok {
+		return returnFunc(ctx, keys)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, []string) map[string]bool); ok {
+		r0 = returnFunc(ctx, keys)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(map[string]bool)
+		}
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, []string) error); ok {
+		r1 = returnFunc(ctx, keys)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Store_Archived_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Archived'
+type Store_Archived_Call struct {
+	*mock.Call
+}
+
+// Archived is a helper method to define mock.On call
+//   - ctx context.Context
+//   - keys []string
+func (_e *Store_Expecter) Archived(ctx any, keys any) *Store_Archived_Call {
+	return &Store_Archived_Call{Call: _e.mock.On("Archived", ctx, keys)}
+}
+
+func (_c *Store_Archived_Call) Run(run func(ctx context.Context, keys []string)) *Store_Archived_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 []string
+		if args[1] != nil {
+			arg1 = args[1].([]string)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Store_Archived_Call) Return(stringToBool map[string]bool, err error) *Store_Archived_Call {
+	_c.Call.Return(stringToBool, err)
+	return _c
+}
+
+func (_c *Store_Archived_Call) RunAndReturn(run func(ctx context.Context, keys []string) (map[string]bool, error)) *Store_Archived_Call {
 	_c.Call.Return(run)
 	return _c
 }
@@ -277,6 +411,66 @@ func (_c *Store_Commit_Call) Return(errs []error) *Store_Commit_Call {
 }
 
 func (_c *Store_Commit_Call) RunAndReturn(run func(ctx context.Context, commits []pixivoc.Commit) []error) *Store_Commit_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// CountArchive provides a mock function for the type Store
+func (_mock *Store) CountArchive(ctx context.Context) (int, error) {
+	ret := _mock.Called(ctx)
+
+	if len(ret) == 0 {
+		panic("no return value specified for CountArchive")
+	}
+
+	var r0 int
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context) (int, error)); ok {
+		return returnFunc(ctx)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context) int); ok {
+		r0 = returnFunc(ctx)
+	} else {
+		r0 = ret.Get(0).(int)
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context) error); ok {
+		r1 = returnFunc(ctx)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Store_CountArchive_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'CountArchive'
+type Store_CountArchive_Call struct {
+	*mock.Call
+}
+
+// CountArchive is a helper method to define mock.On call
+//   - ctx context.Context
+func (_e *Store_Expecter) CountArchive(ctx any) *Store_CountArchive_Call {
+	return &Store_CountArchive_Call{Call: _e.mock.On("CountArchive", ctx)}
+}
+
+func (_c *Store_CountArchive_Call) Run(run func(ctx context.Context)) *Store_CountArchive_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		run(
+			arg0,
+		)
+	})
+	return _c
+}
+
+func (_c *Store_CountArchive_Call) Return(n int, err error) *Store_CountArchive_Call {
+	_c.Call.Return(n, err)
+	return _c
+}
+
+func (_c *Store_CountArchive_Call) RunAndReturn(run func(ctx context.Context) (int, error)) *Store_CountArchive_Call {
 	_c.Call.Return(run)
 	return _c
 }
@@ -609,6 +803,80 @@ func (_c *Store_ForgetItems_Call) Return(err error) *Store_ForgetItems_Call {
 }
 
 func (_c *Store_ForgetItems_Call) RunAndReturn(run func(ctx context.Context, tid int64, stages []string) error) *Store_ForgetItems_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// ListArchive provides a mock function for the type Store
+func (_mock *Store) ListArchive(ctx context.Context, after string, limit int) ([]pixivoc.ArchiveEntry, error) {
+	ret := _mock.Called(ctx, after, limit)
+
+	if len(ret) == 0 {
+		panic("no return value specified for ListArchive")
+	}
+
+	var r0 []pixivoc.ArchiveEntry
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, string, int) ([]pixivoc.ArchiveEntry, error)); ok {
+		return returnFunc(ctx, after, limit)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, string, int) []pixivoc.ArchiveEntry); ok {
+		r0 = returnFunc(ctx, after, limit)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).([]pixivoc.ArchiveEntry)
+		}
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, string, int) error); ok {
+		r1 = returnFunc(ctx, after, limit)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Store_ListArchive_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'ListArchive'
+type Store_ListArchive_Call struct {
+	*mock.Call
+}
+
+// ListArchive is a helper method to define mock.On call
+//   - ctx context.Context
+//   - after string
+//   - limit int
+func (_e *Store_Expecter) ListArchive(ctx any, after any, limit any) *Store_ListArchive_Call {
+	return &Store_ListArchive_Call{Call: _e.mock.On("ListArchive", ctx, after, limit)}
+}
+
+func (_c *Store_ListArchive_Call) Run(run func(ctx context.Context, after string, limit int)) *Store_ListArchive_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 string
+		if args[1] != nil {
+			arg1 = args[1].(string)
+		}
+		var arg2 int
+		if args[2] != nil {
+			arg2 = args[2].(int)
+		}
+		run(
+			arg0,
+			arg1,
+			arg2,
+		)
+	})
+	return _c
+}
+
+func (_c *Store_ListArchive_Call) Return(archiveEntrys []pixivoc.ArchiveEntry, err error) *Store_ListArchive_Call {
+	_c.Call.Return(archiveEntrys, err)
+	return _c
+}
+
+func (_c *Store_ListArchive_Call) RunAndReturn(run func(ctx context.Context, after string, limit int) ([]pixivoc.ArchiveEntry, error)) *Store_ListArchive_Call {
 	_c.Call.Return(run)
 	return _c
 }
@@ -947,6 +1215,86 @@ func (_c *Store_LoadTask_Call) Return(storedTask pixivoc.StoredTask, err error) 
 }
 
 func (_c *Store_LoadTask_Call) RunAndReturn(run func(ctx context.Context, tid int64) (pixivoc.StoredTask, error)) *Store_LoadTask_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// Recorded provides a mock function for the type Store
+func (_mock *Store) Recorded(ctx context.Context, tid int64, kind string, keys []string) (map[string]bool, error) {
+	ret := _mock.Called(ctx, tid, kind, keys)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Recorded")
+	}
+
+	var r0 map[string]bool
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, int64, string, []string) (map[string]bool, error)); ok {
+		return returnFunc(ctx, tid, kind, keys)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, int64, string, []string) map[string]bool); ok {
+		r0 = returnFunc(ctx, tid, kind, keys)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(map[string]bool)
+		}
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, int64, string, []string) error); ok {
+		r1 = returnFunc(ctx, tid, kind, keys)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Store_Recorded_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Recorded'
+type Store_Recorded_Call struct {
+	*mock.Call
+}
+
+// Recorded is a helper method to define mock.On call
+//   - ctx context.Context
+//   - tid int64
+//   - kind string
+//   - keys []string
+func (_e *Store_Expecter) Recorded(ctx any, tid any, kind any, keys any) *Store_Recorded_Call {
+	return &Store_Recorded_Call{Call: _e.mock.On("Recorded", ctx, tid, kind, keys)}
+}
+
+func (_c *Store_Recorded_Call) Run(run func(ctx context.Context, tid int64, kind string, keys []string)) *Store_Recorded_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 int64
+		if args[1] != nil {
+			arg1 = args[1].(int64)
+		}
+		var arg2 string
+		if args[2] != nil {
+			arg2 = args[2].(string)
+		}
+		var arg3 []string
+		if args[3] != nil {
+			arg3 = args[3].([]string)
+		}
+		run(
+			arg0,
+			arg1,
+			arg2,
+			arg3,
+		)
+	})
+	return _c
+}
+
+func (_c *Store_Recorded_Call) Return(stringToBool map[string]bool, err error) *Store_Recorded_Call {
+	_c.Call.Return(stringToBool, err)
+	return _c
+}
+
+func (_c *Store_Recorded_Call) RunAndReturn(run func(ctx context.Context, tid int64, kind string, keys []string) (map[string]bool, error)) *Store_Recorded_Call {
 	_c.Call.Return(run)
 	return _c
 }
