@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // Format is a format to convert to.
@@ -57,7 +55,7 @@ func (f Format) MediaType() string {
 
 // Options are wishes about the result. The zero value is a good one.
 type Options struct {
-	// Plays is how often the animation plays in formats that can tell: GIF
+	// Plays is how often the animation plays in formats that can tell: GIF,
 	// APNG and WebP. 0 means for ever. At most 65,535.
 	Plays int
 	// NoDither leaves out the dithering of GIF: smaller files with steps in
@@ -125,26 +123,4 @@ func (o *output) Write(b []byte) (int, error) {
 	n, err := o.buffered.Write(b)
 	o.count += int64(n)
 	return n, err
-}
-
-// Converter bounds how many conversions run at once, as each takes a processor
-// and the memory of large pictures. It may be used from several goroutines.
-type Converter struct {
-	running *semaphore.Weighted
-}
-
-// NewConverter returns a Converter that runs so many conversions at once; less
-// than one means one.
-func NewConverter(conversions int) *Converter {
-	return &Converter{running: semaphore.NewWeighted(int64(max(conversions, 1)))}
-}
-
-// Encode is [Archive.Encode], begun when it is its turn. Who waits comes in
-// order; ctx ends the wait as well.
-func (c *Converter) Encode(ctx context.Context, a *Archive, w io.Writer, format Format, options Options) (Result, error) {
-	if err := c.running.Acquire(ctx, 1); err != nil {
-		return Result{}, fmt.Errorf("wait to convert ugoira: %w", err)
-	}
-	defer c.running.Release(1)
-	return a.Encode(ctx, w, format, options)
 }
