@@ -96,6 +96,10 @@ func isOpenTo(address net.Addr) bool {
 	return !ok || !tcp.IP.IsLoopback()
 }
 
+// isProxied says that a reverse proxy may stand before the HTTP address, so that
+// a caller on loopback can be anybody.
+func (s *Settings) isProxied() bool { return len(s.AllowedHosts)+len(s.TrustedProxies) > 0 }
+
 // checkOpen refuses to serve an address that others can reach without TLS.
 func (s *Settings) checkOpen(name string, address net.Addr) error {
 	if !isOpenTo(address) {

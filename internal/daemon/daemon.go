@@ -126,7 +126,8 @@ func (d *daemon) open(ctx context.Context, exit func()) error {
 	}
 	v := &services{
 		client: d.client, store: d.store, book: d.book, roots: d.roots, settings: d.settings, logger: d.logger,
-		isOpen: d.http != nil && isOpenTo(d.http.listener.Addr()), exit: exit,
+		exit:   exit,
+		isOpen: d.http != nil && (isOpenTo(d.http.listener.Addr()) || d.settings.isProxied()),
 	}
 	if d.settings.Metrics {
 		d.meters = newMeters(d.client, d.logger)

@@ -17,8 +17,8 @@ type services struct {
 	roots    *saveroot.Roots
 	settings *Settings
 	logger   *slog.Logger
-	// isOpen says that others than programs of this machine reach the HTTP
-	// address.
+	// isOpen says that others than programs of this machine may reach the HTTP
+	// address, be it through a proxy.
 	isOpen bool
 	// exit ends the daemon.
 	exit func()
@@ -27,7 +27,7 @@ type services struct {
 // openHTTPDoors makes all doors on the HTTP address that the settings want. When
 // one cannot be made, those before it are closed.
 func openHTTPDoors(v *services) (doors []*httpDoor, err error) {
-	makers := []func(*services) (*httpDoor, error){openConsole, openREST, openData, openLegacy}
+	makers := []func(*services) (*httpDoor, error){openConsole, openREST, openTask, openData, openLegacy}
 	for _, make := range makers {
 		door, err := make(v)
 		if err != nil {

@@ -35,12 +35,13 @@ type Settings struct {
 	PasswordFile    string
 	AccessTokenLife time.Duration
 
-	MaxRunning   int
-	MaxOpenTasks int
-	AutoStart    bool
-	WebhookAllow []string
-	NoSync       bool
-	SHA256       bool
+	MaxRunning        int
+	MaxOpenTasks      int
+	AutoStart         bool
+	WebhookAllow      []string
+	WebhookSecretFile string
+	NoSync            bool
+	SHA256            bool
 
 	ProxyMode   string
 	Proxy       string
