@@ -98,7 +98,7 @@ func (a *API) notify(ctx context.Context, tid int64) {
 	}
 	task := r.task()
 	if a.tell(ctx, r.entry.WebhookID, r.entry.Webhook, &task) {
-		a.tryEdit(ctx, tid, func(e *entry) { e.Webhook, e.WebhookID = "", "" })
+		a.tryEdit(context.WithoutCancel(ctx), tid, func(e *entry) { e.Webhook, e.WebhookID = "", "" })
 	}
 }
 

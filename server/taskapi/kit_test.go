@@ -111,7 +111,7 @@ func resolve(url string, options taskapi.Options) (taskapi.Resolved, error) {
 	if options.OnlyShowInfo {
 		kind = "Count"
 	}
-	resolved := taskapi.Resolved{Spec: pixivoc.TaskSpec{Type: kind, Name: "name of " + keyword, Keyword: keyword, Key: "not looked at"}, Aid: keyword}
+	resolved := taskapi.Resolved{Spec: pixivoc.TaskSpec{Type: kind, Name: pixivoc.CleanName("name of " + keyword), Keyword: keyword, Key: "not looked at"}, Aid: keyword}
 	if options.SelectPage != "" {
 		resolved.Ignored = []string{"SelectPage"}
 	}

@@ -132,7 +132,7 @@ func (a *API) notifyUnresolved(ctx context.Context, id int64) {
 	if !a.tell(ctx, u.WebhookID, u.Webhook, &task) {
 		return
 	}
-	err := a.changeUnresolved(ctx, id, func(u *unresolved) { u.Webhook, u.WebhookID = "", "" })
+	err := a.changeUnresolved(context.WithoutCancel(ctx), id, func(u *unresolved) { u.Webhook, u.WebhookID = "", "" })
 	if err != nil && ctx.Err() == nil {
 		a.log.Error("a webhook may be sent again", "task", u.taskID(), "error", err)
 	}

@@ -1,0 +1,30 @@
+package taskapi
+
+import "time"
+
+// ParseRequest is parseRequest, for tests.
+func ParseRequest(raw []byte) (url string, options Options, ignored []string, err error) {
+	given, err := parseRequest(raw)
+	return given.url, given.options, given.ignored, err
+}
+
+// ParsePath is parsePath, for tests.
+func ParsePath(escaped string) (name, id string, ok bool) {
+	p, ok := parsePath(escaped)
+	return p.name, p.id, ok
+}
+
+// HeaderText is headerText, for tests.
+func HeaderText(text string) string { return headerText(text) }
+
+// Text is appendText, for tests.
+func Text(text string) string { return string(appendText(nil, text)) }
+
+// Number is appendNumber, for tests.
+func Number(number float64) string { return string(appendNumber(nil, number)) }
+
+// Encode writes a task of a few texts, for tests.
+func Encode(aid, title string, paths ...string) string {
+	task := downloadTask{aid: aid, title: title, paths: paths, created: time.Unix(1, 0)}
+	return string(task.append(nil))
+}
