@@ -74,7 +74,7 @@ func TestEncode_Ends(t *testing.T) {
 // wherever it comes.
 func TestEncode_FaultsOfTheWriter(t *testing.T) {
 	t.Parallel()
-	a := jpegs(t, 300, 300, 100, 100, 100).open(t)
+	a := jpegs(t, 160, 160, 100, 100).open(t)
 	for _, format := range []ugoira.Format{ugoira.GIF, ugoira.APNG, ugoira.MKV, ugoira.CBZ} {
 		whole := &bytes.Buffer{}
 		_, err := a.Encode(t.Context(), whole, format, ugoira.Options{})
