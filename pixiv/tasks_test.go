@@ -312,8 +312,8 @@ func TestUserWorksLink_Recorded(t *testing.T) {
 	t.Parallel()
 	first, last := fixture(t, "user_illusts_page1.json"), fixture(t, "user_illusts_last_page.synthetic.json")
 	rt := newRuntime(newRoad(map[string][]reply{
-		userPath + "2188232":           {{body: fixture(t, "user_detail.json")}},
-		illustPath + "user_id=2188232": {{body: first}},
+		userPath + "2188232":                     {{body: fixture(t, "user_detail.json")}},
+		illustPath + "user_id=2188232":           {{body: first}},
 		illustPath + "offset=30&user_id=2188232": {{body: last}},
 	}))
 	result := drive(t, rt, pixivoc.TaskSpec{Type: pixiv.UserWorksLink, Keyword: "2188232"})
