@@ -96,6 +96,13 @@ func (k *kit) newAPI(options ...option) *dataapi.API {
 	return api
 }
 
+// of is the kit in the hands of a part of its test.
+func (k *kit) of(t testing.TB) *kit {
+	part := *k
+	part.t = t
+	return &part
+}
+
 // restart puts a new API on the same settings.
 func (k *kit) restart(options ...option) {
 	k.t.Helper()
@@ -154,6 +161,9 @@ func (k *kit) find(task pixivoc.Task, kind string, data ...string) {
 
 func find(t testing.TB, store pixivoc.Store, tid int64, kind string, data ...string) {
 	t.Helper()
+	if len(data) == 0 {
+		return
+	}
 	ctx := context.Background()
 	before, err := store.CountRecords(ctx, pixivoc.RecordQuery{Task: tid})
 	require.NoError(t, err)
