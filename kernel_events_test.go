@@ -188,3 +188,29 @@ func TestC5_ReadersOfAClient(t *testing.T) {
 		}
 	})
 }
+
+// What two items did is told while the third one takes its time, though nothing
+// else happens.
+func TestEvents_ProgressIsToldWithoutAnotherItem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		work := stage("Work", func(ctx context.Context, _ pixivoc.Runtime, in number) (pixivoc.Output, error) {
+			select {
+			case <-time.After([]time.Duration{0, 100 * time.Millisecond, time.Minute}[in.N]):
+			case <-ctx.Done():
+			}
+			return pixivoc.Output{}, ctx.Err()
+		})
+		client := newClient(t, pixivoc.Config{Types: []pixivoc.TaskType{countTo(3, work)}})
+		task := create(t, client)
+		if err := task.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		elapse(time.Second)
+		info, err := task.Info(t.Context())
+		if err != nil || info.Now != 2 || info.Total != 3 {
+			t.Errorf("a second later: %+v, %v", info, err)
+		}
+		wait(t, task, pixivoc.StateOver)
+	})
+}

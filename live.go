@@ -62,17 +62,17 @@ func (l *liveTask) received(n int64) {
 	l.speed.add(time.Now(), n)
 }
 
-// due says whether an event about progress should go out now; it says so a
-// few times a second at most.
-func (l *liveTask) due(now time.Time) bool {
+// due says after what time an event about progress should go out, so that there
+// are a few in a second at most. When it says 0, now is taken for that of one.
+func (l *liveTask) due(now time.Time) time.Duration {
 	const pause = 200 * time.Millisecond
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Sub(l.shown) < pause {
-		return false
+	if wait := pause - now.Sub(l.shown); wait > 0 {
+		return wait
 	}
 	l.shown = now
-	return true
+	return 0
 }
 
 // info returns the task as it stands. known says whether the counters were

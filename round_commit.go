@@ -44,10 +44,28 @@ func gather(group []*itemRun, more <-chan *itemRun, limit int) []*itemRun {
 	return group
 }
 
-// commitItems writes outcomes until named is closed.
+// commitItems writes outcomes until named is closed. What was too soon to tell
+// after one group is told when it is time, also when no other group comes.
 func (r *round) commitItems(ctx context.Context) {
-	for group := range r.named {
-		r.commitGroup(ctx, r.linger(group))
+	var late <-chan time.Time
+	for {
+		select {
+		case group, open := <-r.named:
+			if !open {
+				return
+			}
+			late = nil
+			if wait := r.commitGroup(ctx, r.linger(group)); wait > 0 {
+				late = time.After(wait)
+			}
+		case <-late:
+			late = nil
+			if wait := r.run.job.live.due(time.Now()); wait > 0 {
+				late = time.After(wait)
+				continue
+			}
+			r.tellProgress()
+		}
 	}
 }
 
@@ -72,8 +90,9 @@ func (r *round) linger(group []*itemRun) []*itemRun {
 
 // commitGroup ends the claims of a group. A round that was told to end still
 // commits what is done: the files are there, and doing it again would cost the
-// site a second request.
-func (r *round) commitGroup(ctx context.Context, group []*itemRun) {
+// site a second request. It returns after what time the progress should be told,
+// 0 when it was.
+func (r *round) commitGroup(ctx context.Context, group []*itemRun) (wait time.Duration) {
 	var commits []Commit
 	var items []*itemRun
 	var released []Claim
@@ -99,8 +118,9 @@ func (r *round) commitGroup(ctx context.Context, group []*itemRun) {
 	}
 	r.count(commits, items, errs)
 	r.drop(ended(commits, errs))
-	r.publish(commits, items, errs)
+	wait = r.publish(commits, items, errs)
 	r.freed.raise()
+	return wait
 }
 
 // commit writes to the store and, while the round goes on, waits for room when
@@ -191,14 +211,21 @@ func (r *round) drop(claims []Claim) {
 	}
 }
 
-// publish tells what became of a group.
-func (r *round) publish(commits []Commit, items []*itemRun, errs []error) {
+// tellProgress counts anew and tells how far the task is.
+func (r *round) tellProgress() {
 	c, live := r.run.client, r.run.job.live
-	if live.due(time.Now()) {
-		if counts, err := c.config.Store.CountItems(context.Background(), r.run.task.TID); err == nil {
-			live.change(func(l *liveTask) { l.counts = counts })
-		}
-		c.publishTask(context.Background(), EventTaskChanged, r.run.task.TID)
+	if counts, err := c.config.Store.CountItems(context.Background(), r.run.task.TID); err == nil {
+		live.change(func(l *liveTask) { l.counts = counts })
+	}
+	c.publishTask(context.Background(), EventTaskChanged, r.run.task.TID)
+}
+
+// publish tells what became of a group. The progress of the task is told a few
+// times a second at most; when it is too soon, wait says after what time.
+func (r *round) publish(commits []Commit, items []*itemRun, errs []error) (wait time.Duration) {
+	c, live := r.run.client, r.run.job.live
+	if wait = live.due(time.Now()); wait == 0 {
+		r.tellProgress()
 	}
 	for i, commit := range commits {
 		if errs != nil && errs[i] != nil || commit.Outcome == OutcomeAgain {
@@ -214,4 +241,5 @@ func (r *round) publish(commits []Commit, items []*itemRun, errs []error) {
 		event.Task, _ = live.info()
 		c.events.publish(event)
 	}
+	return wait
 }
