@@ -37,6 +37,15 @@ type Options struct {
 	// DelayMS is the least time in milliseconds between the starts of two
 	// downloads of the task, an hour at most. 0: none.
 	DelayMS int64 `json:"delay_ms,omitempty"`
+	// Filter is what a work must be to be downloaded, see Filter:
+	// "bookmarks >= 500 and ai != \"yes\"". A work that is not leaves a
+	// SkippedRecord. "": everything is wanted.
+	Filter string `json:"filter,omitempty"`
+	// BlockedUsers and BlockedTags are whose works and which works are not
+	// wanted. A tag is compared with the tags and their translations, capitals
+	// or not.
+	BlockedUsers []ID     `json:"blocked_users,omitempty"`
+	BlockedTags  []string `json:"blocked_tags,omitempty"`
 }
 
 // maxDelay is the longest Options.DelayMS.
@@ -47,6 +56,7 @@ type settings struct {
 	paths *pathTemplates // nil for names as ever
 	pages pageSelection
 	delay time.Duration
+	works selection
 }
 
 func (o *Options) settings() (*settings, error) {
@@ -57,6 +67,9 @@ func (o *Options) settings() (*settings, error) {
 	}
 	if s.pages, err = parsePages(o.Pages); err != nil {
 		return nil, fieldError("Options.pages", "%v", err)
+	}
+	if s.works, err = newSelection(o); err != nil {
+		return nil, err
 	}
 	s.delay = time.Duration(o.DelayMS) * time.Millisecond
 	if o.DelayMS < 0 || o.DelayMS > maxDelay.Milliseconds() {

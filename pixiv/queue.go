@@ -2,6 +2,7 @@ package pixiv
 
 import (
 	"context"
+	"time"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -15,11 +16,21 @@ func queueWork(ctx context.Context, rt pixivoc.Runtime, s *settings, out *pixivo
 		return nil
 	}
 	recordWork(out, work)
+	skipped, err := s.works.refuses(work, time.Now())
+	if err != nil {
+		out.QueueTo(StageDownloadPicture, work.ID.String(), picture{Work: work.ID, Broken: "filter: " + err.Error()})
+		return nil
+	}
+	if skipped != nil {
+		out.Record(RecordSkipped, work.ID.String(), skipped)
+		return nil
+	}
 	pictures, keys, err := picturesOf(work)
 	if err != nil {
 		out.QueueTo(StageDownloadPicture, work.ID.String(), picture{Work: work.ID, Broken: err.Error()})
 		return nil
 	}
+	chosen := false
 	for i, item := range pictures {
 		if !s.pages.has(item.Page, len(pictures)) {
 			continue
@@ -28,6 +39,10 @@ func queueWork(ctx context.Context, rt pixivoc.Runtime, s *settings, out *pixivo
 			return err
 		}
 		out.QueueTo(StageDownloadPicture, keys[i], item)
+		chosen = true
+	}
+	if !chosen {
+		out.Record(RecordSkipped, work.ID.String(), SkippedRecord{WorkID: work.ID, Rule: RulePages})
 	}
 	return nil
 }
