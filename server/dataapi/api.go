@@ -23,6 +23,8 @@ type API struct {
 	routes  map[string]route
 	quotas  *quotas
 	ledgers *ledgers
+	// pageBytes ends a page early when its rows are large.
+	pageBytes int
 
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -81,7 +83,7 @@ func New(client pixivoc.Client, config Config) (*API, error) {
 	a := &API{
 		client: client, config: config, log: config.Logger, routes: routeTable(), cancel: cancel,
 		quotas:  newQuotas(config.QuotaRate, config.QuotaSeconds, config.Now),
-		ledgers: newLedgers(config.Settings),
+		ledgers: newLedgers(config.Settings), pageBytes: maxPageBytes,
 	}
 	a.handler = guard.New(guard.Config{
 		Hosts: config.Hosts, Origins: config.Origins, MaxBody: config.MaxBody, Refuse: a.refuse,

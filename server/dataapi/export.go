@@ -14,7 +14,7 @@ const (
 	// lookAhead is how many rows after those of an answer are looked at for
 	// further columns.
 	lookAhead = 20_000
-	// maxPageBytes ends a page early when its rows are large.
+	// maxPageBytes is API.pageBytes outside of tests.
 	maxPageBytes = 16 << 20
 	// maxConsumerName bounds the name of a consumer, in bytes.
 	maxConsumerName = 64
@@ -76,7 +76,7 @@ func (a *API) read(ctx context.Context, t *table, from mark, size int) (page, er
 			return p, err
 		}
 		bytes += len(record.Data)
-		if len(records) == size || len(records) > 0 && bytes > maxPageBytes {
+		if len(records) == size || len(records) > 0 && bytes > a.pageBytes {
 			p.isEnd = false
 			break
 		}
@@ -93,7 +93,7 @@ func (a *API) read(ctx context.Context, t *table, from mark, size int) (page, er
 	for _, record := range records {
 		row := t.columns.row(record)
 		bytes += rowBytes(p.columns, row)
-		if len(p.rows) > 0 && bytes > maxPageBytes {
+		if len(p.rows) > 0 && bytes > a.pageBytes {
 			p.isEnd = false
 			break
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -227,6 +228,16 @@ func restText(rest []field) string {
 
 // appendText appends a JSON string.
 func appendText(b []byte, text string) []byte {
+	isPlain := true
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			isPlain = false
+			break
+		}
+	}
+	if isPlain {
+		return append(append(append(b, '"'), text...), '"')
+	}
 	quoted, err := compact(text)
 	if err != nil { // there is no such text
 		return append(b, `""`...)

@@ -133,9 +133,10 @@ func TestRows_ManyMembers(t *testing.T) {
 func TestRows_LargeRowsEndThePage(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
+	k.api.SetPageBytes(16 << 10)
 	task := k.create("a", "", "")
 	for i := range 5 {
-		k.find(task, "one", fmt.Sprintf(`{"n":%d,"text":%q}`, i, strings.Repeat("x", 6<<20)))
+		k.find(task, "one", fmt.Sprintf(`{"n":%d,"text":%q}`, i, strings.Repeat("x", 6<<10)))
 	}
 	var seen []string
 	for range 10 {

@@ -20,7 +20,7 @@ const (
 	// victimFolder names the folder of a process that is started to be killed.
 	victimFolder = "DATAAPI_TEST_VICTIM"
 	// victimRows is how many rows its task finds.
-	victimRows = 3000
+	victimRows = 1500
 )
 
 // runVictim serves the door on a durable store until it is killed. It prints
