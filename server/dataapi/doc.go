@@ -54,10 +54,14 @@
 //
 // gettop hands out the oldest rows that are not exported, and the same ones
 // again until update makes them exported. What it hands out is noted before
-// it answers. An update confirms everything that was handed out before it, so
-// two programs that export the same task confirm each other's rows.
+// it answers. An update confirms everything that was handed out before it.
+// That is the original's rule, and it has two dangers: two programs that
+// export the same task confirm each other's rows, and so does one program that
+// lost the answer to a gettop, takes fewer rows than it had asked for, and
+// confirms. A program without a name should use one size, and after a lost
+// answer take again before it confirms.
 //
-// Named consumers do not: with a parameter consumer=NAME gettop hands out rows
+// Named consumers have neither: with a parameter consumer=NAME gettop hands out rows
 // by marks of that name's own, and answers with a further member "batch";
 // update with consumer=NAME and batch=ID confirms exactly the rows of that
 // batch and those before them. It may be repeated. A name has up to 64 letters,

@@ -120,7 +120,7 @@ func (a *API) learn(ctx context.Context, t *table, through int64) error {
 	if t.columns.chosen {
 		return nil
 	}
-	scanned, after, isNew := 0, 0, false
+	after, isNew := 0, false
 	for record, err := range t.task.Records(ctx, pixivoc.RecordQuery{After: t.columns.Scanned}) {
 		if err != nil {
 			return err
@@ -131,12 +131,15 @@ func (a *API) learn(ctx context.Context, t *table, through int64) error {
 			}
 		}
 		isNew = t.columns.learn(record) || isNew
-		scanned++
 	}
-	if !isNew && scanned < recount {
+	if !isNew && t.columns.unsaved < lookAhead {
 		return nil // so little is soon scanned again
 	}
-	return a.ledgers.saveColumns(ctx, t.ledger, t.task.ID())
+	if err := a.ledgers.saveColumns(ctx, t.ledger, t.task.ID()); err != nil {
+		return err
+	}
+	t.columns.unsaved = 0
+	return nil
 }
 
 // size returns the number of rows that a call asks for.

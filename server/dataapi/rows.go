@@ -119,7 +119,8 @@ type columns struct {
 	// Scanned is the Seq of the last record whose members are known.
 	Scanned int64 `json:"scanned"`
 
-	known map[string]int // the place of each name
+	unsaved int            // records scanned since it was stored
+	known   map[string]int // the place of each name
 	// chosen columns are those of Config.Columns; what they do not name is
 	// left out.
 	chosen bool
@@ -143,6 +144,7 @@ func (c *columns) learn(record pixivoc.Record) (isNew bool) {
 		}
 	}
 	c.Scanned = record.Seq
+	c.unsaved++
 	return isNew
 }
 
