@@ -333,3 +333,22 @@ func TestN11_ProxyOfTheEnvironment(t *testing.T) {
 	assert.Len(t, to.all(), 1)
 	assert.Empty(t, proxy.all())
 }
+
+func TestW4_SecretsInTheAddress(t *testing.T) {
+	t.Parallel()
+	to := newReceiver(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "http://hidden.example/%zz")
+		w.WriteHeader(http.StatusFound)
+	})
+	sender, written := open(t, webhook.Options{}, to)
+	secretly := strings.Replace(to.URL, "http://", "http://hidden-user:hidden-word@", 1) + "/hidden-path?hidden=1#hidden"
+	send(t, sender, "message", secretly)
+	send(t, sender, "refused", "http://hidden-user@localhost:1/hidden-path")
+	idle(t, sender)
+	assert.Contains(t, written.String(), "webhook given up")
+	assert.Contains(t, written.String(), "webhook refused")
+	assert.NotContains(t, strings.ReplaceAll(written.String(), "hidden.example", ""), "hidden")
+	user, _, _ := (&http.Request{Header: to.all()[0].header}).BasicAuth()
+	assert.Equal(t, "hidden-user", user, "the receiver gets what it wants")
+	assert.Equal(t, "/hidden-path?hidden=1", to.all()[0].path)
+}

@@ -50,7 +50,6 @@ type kit struct {
 
 type option func(*taskapi.Config)
 
-// open holds what the stage "Wait" waits for.
 func newKit(t *testing.T, options ...option) *kit {
 	t.Helper()
 	k := &kit{t: t, store: memory.New(), folder: t.TempDir(), options: options, logged: &logText{}}
@@ -236,7 +235,10 @@ func (k *kit) ended(id string) (found task) {
 func (k *kit) running(id, status string) (found task) {
 	k.t.Helper()
 	require.Eventually(k.t, func() bool {
-		k.get("/get-tasks/" + id).is(200).into(&found)
+		answer := k.get("/get-tasks/" + id)
+		if answer.status == http.StatusOK {
+			answer.into(&found)
+		}
 		return found.Status == status
 	}, waitLong, waitStep, "%s is never %s: %+v", id, status, &found)
 	return found
@@ -306,7 +308,20 @@ func testTypes() []pixivoc.TaskType {
 			<-ctx.Done()
 			return pixivoc.Output{}, ctx.Err()
 		}),
+		kind("First", false, func(ctx context.Context, _ pixivoc.Runtime, in number) (pixivoc.Output, error) {
+			if in.N > 0 {
+				<-ctx.Done()
+			}
+			return pixivoc.Output{}, ctx.Err()
+		}),
 		kind("Paint", true, paint),
+		kind("Drip", true, func(ctx context.Context, rt pixivoc.Runtime, _ number) (out pixivoc.Output, err error) {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://pictures.test/drip", nil)
+			if err == nil {
+				_, err = rt.Download(ctx, pixivoc.Download{Request: request, Name: "drip.bin", Any: true})
+			}
+			return out, err
+		}),
 	}
 }
 
@@ -339,15 +354,33 @@ func paint(ctx context.Context, rt pixivoc.Runtime, in number) (out pixivoc.Outp
 	return out, nil
 }
 
-// pictureRoad answers every request with a picture.
+// drip is a body that goes on until the request is cancelled.
+type drip struct{ ctx context.Context }
+
+func (d drip) Read(p []byte) (int, error) {
+	select {
+	case <-d.ctx.Done():
+		return 0, d.ctx.Err()
+	case <-time.After(waitStep):
+		return min(len(p), 1000), nil
+	}
+}
+
+func (drip) Close() error { return nil }
+
+// pictureRoad answers every request with a picture, but for /drip.
 type pictureRoad struct{}
 
 var picture = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
 
 func (pictureRoad) RoundTrip(request *http.Request) (*http.Response, error) {
-	return &http.Response{
+	answer := &http.Response{
 		Status: "200 OK", StatusCode: 200, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {"image/gif"}}, Body: io.NopCloser(bytes.NewReader(picture)),
 		ContentLength: int64(len(picture)), Request: request,
-	}, nil
+	}
+	if request.URL.Path == "/drip" {
+		answer.Body, answer.ContentLength = drip{request.Context()}, 1<<30
+	}
+	return answer, nil
 }

@@ -218,7 +218,7 @@ func TestRemovingDeletesWhatWasMadeHere(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	made := k.add("Paint/1")
-	running := k.add("Wait/5")
+	running := k.add("Wait/1.5")
 	done := k.ended(made.TaskId)
 	gone := k.task(made.TaskId)
 	k.call("GET", "/remove-finished", "").is(200)
@@ -229,7 +229,7 @@ func TestRemovingDeletesWhatWasMadeHere(t *testing.T) {
 	_, err = k.store.Setting(t.Context(), "taskapi/"+made.TaskId)
 	require.Error(t, err, "nothing is kept of it")
 	assert.Len(t, k.lists().Running, 1)
-	k.call("GET", "/remove-finished/5", "").is(200)
+	k.call("GET", "/remove-finished/1.5", "").is(200)
 	k.call("GET", "/remove-finished/"+running.TaskId, "").is(200)
 	k.call("GET", "/remove-finished/nobody", "").is(200)
 	assert.Len(t, k.lists().Running, 1, "a running one stays")
@@ -296,4 +296,35 @@ func TestC6_AfterShutdown(t *testing.T) {
 	answer := k.call("POST", "/add-task", body("Count/2")).is(503)
 	assert.NotEmpty(t, answer.header.Get("Retry-After"))
 	assert.Len(t, k.lists().Finished, 1)
+}
+
+func TestProgressAndSpeedWhileRunning(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	first := k.add("First/2") // it leaves workers for the other
+	drip := k.add("Drip/1.7")
+	find := func(id string) task {
+		for _, each := range k.lists().Running {
+			if each.TaskId == id {
+				return each
+			}
+		}
+		return task{}
+	}
+	require.Eventually(t, func() bool { return find(first.TaskId).Progress == 0.5 }, waitLong, waitStep)
+	require.Eventually(t, func() bool { return find(drip.TaskId).DownloadSpeed > 0 }, waitLong, 10*waitStep, "no event tells of it")
+	assert.Equal(t, "Downloading", find(drip.TaskId).Status)
+	k.call("POST", "/cancel-task/1.7", "").is(200)
+	assert.Positive(t, k.ended(drip.TaskId).DownloadSpeed, "the last value stays")
+}
+
+func TestH11_MarkupIsEscaped(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	k.add("<script>alert('1')</script>//")
+	assert.NotContains(t, k.get("/get-tasks/").body, "<")
+	assert.Contains(t, k.lists().Finished[0].Url, "<script>")
+	header := k.get("/get-tasks/").header
+	assert.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
+	assert.Contains(t, header.Get("Content-Security-Policy"), "default-src 'none'")
 }
