@@ -43,11 +43,18 @@ func drawing(i, width, height int) *image.RGBA {
 	return picture
 }
 
-func benchmarkWork(b *testing.B, width, height, frames int) work {
+// benchmarkWork is an animation of so many frames. With pan the view moves, so
+// that no pixel stays.
+func benchmarkWork(b *testing.B, width, height, frames int, pan bool) work {
 	b.Helper()
 	var w work
+	large := drawing(0, width+3*frames, height)
 	for i := range frames {
-		w.add(name(i, ".jpg"), jpegOf(b, drawing(i, width, height)), 80)
+		var picture image.Image = large.SubImage(image.Rect(3*i, 0, 3*i+width, height))
+		if !pan {
+			picture = drawing(i, width, height)
+		}
+		w.add(name(i, ".jpg"), jpegOf(b, picture), 80)
 	}
 	w.pack(b, 0)
 	return w
@@ -56,10 +63,20 @@ func benchmarkWork(b *testing.B, width, height, frames int) work {
 // BenchmarkEncode tells frames per second, bytes a frame, and the largest heap
 // above what was there before.
 func BenchmarkEncode(b *testing.B) {
-	for _, size := range [...]struct{ width, height, frames int }{{600, 600, 12}, {1920, 1080, 6}, {600, 600, 48}} {
-		w := benchmarkWork(b, size.width, size.height, size.frames)
+	for _, c := range [...]struct {
+		name                  string
+		width, height, frames int
+		pan                   bool
+	}{
+		{"figure", 600, 600, 12, false},
+		{"figure", 600, 600, 96, false},
+		{"pan", 600, 600, 12, true},
+		{"pan", 600, 600, 96, true},
+		{"pan", 1920, 1080, 8, true},
+	} {
+		w := benchmarkWork(b, c.width, c.height, c.frames, c.pan)
 		for _, format := range [...]ugoira.Format{ugoira.GIF, ugoira.APNG, ugoira.WebP, ugoira.MKV, ugoira.CBZ} {
-			b.Run(fmt.Sprintf("%s/%dx%dx%d", format, size.width, size.height, size.frames), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/%dx%dx%d/%s", c.name, c.width, c.height, c.frames, format), func(b *testing.B) {
 				a := w.open(b)
 				peak := watchHeap()
 				var result ugoira.Result
@@ -126,7 +143,7 @@ func (d *discard) Seek(offset int64, whence int) (int64, error) {
 }
 
 func BenchmarkOpen(b *testing.B) {
-	w := benchmarkWork(b, 64, 64, 100)
+	w := benchmarkWork(b, 64, 64, 100, false)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := ugoira.Open(bytes.NewReader(w.zip), int64(len(w.zip)), w.frames, ugoira.Limits{}); err != nil {

@@ -16,9 +16,9 @@ type cacheTrial struct {
 func (c *cacheTrial) choose(tokens []token, pixels []uint32) int {
 	best, least := 0, math.Inf(1)
 	for _, bits := range [...]int{0, 4, 8, 10} {
-		h := newHistogram(bits)
-		c.each(tokens, pixels, bits, func(_ int, t token) { h.add(t) })
-		if cost := entropy(h); cost < least {
+		counts := newPerSymbol(bits)
+		c.each(tokens, pixels, bits, func(_ int, t token) { counts.count(t) })
+		if cost := entropy(counts); cost < least {
 			best, least = bits, cost
 		}
 	}
@@ -58,12 +58,11 @@ func (c *cacheTrial) each(tokens []token, pixels []uint32, bits int, use func(i 
 	}
 }
 
-// entropy is about how many bits the symbols of the histogram take, together
-// with their codes.
-func entropy(h *histogram) float64 {
+// entropy is about how many bits the symbols take, together with their codes.
+func entropy(counts *perSymbol) float64 {
 	const bitsPerSymbol = 4
 	sum := 0.0
-	for _, part := range h.parts() {
+	for _, part := range counts.parts() {
 		total := 0.0
 		for _, n := range part {
 			if n > 0 {

@@ -87,11 +87,11 @@ func (e *Encoder) writeSmall(pixels []uint32) {
 	for _, p := range pixels {
 		e.tokens = append(e.tokens, literal(p))
 	}
-	h := newHistogram(0)
+	counts := newPerSymbol(0)
 	for _, t := range e.tokens {
-		h.add(t)
+		counts.count(t)
 	}
-	codes := e.trees.write(&e.out, h)
+	codes := e.trees.write(&e.out, counts)
 	for _, t := range e.tokens {
 		codes.write(&e.out, t)
 	}
@@ -122,8 +122,8 @@ func (e *Encoder) writePixels(width, height int) {
 		w.write(0, 1)
 	}
 	codes := make([]codes, len(groups))
-	for i, h := range groups {
-		codes[i] = e.trees.write(w, h)
+	for i, counts := range groups {
+		codes[i] = e.trees.write(w, counts)
 	}
 	x, y := 0, 0
 	for _, t := range e.tokens {

@@ -71,9 +71,9 @@ type node struct {
 	left, right int32
 }
 
-// write writes the codes that suit the histogram.
-func (t *trees) write(w *bitWriter, h *histogram) codes {
-	parts := h.parts()
+// write writes the codes that suit the counts.
+func (t *trees) write(w *bitWriter, counts *perSymbol) codes {
+	parts := counts.parts()
 	return codes{t.one(w, parts[0]), t.one(w, parts[1]), t.one(w, parts[2]), t.one(w, parts[3]), t.one(w, parts[4])}
 }
 

@@ -1,6 +1,6 @@
 package vp8l
 
-import "math"
+import "slices"
 
 const (
 	hashBits = 16
@@ -10,8 +10,6 @@ const (
 	minMatch    = 3
 	// near is the number of short codes for distances to pixels around.
 	near = 120
-	// costUnit is the fineness of costs in parts of a bit.
-	costUnit = 32
 )
 
 // matcher finds copies of pixels that are cheaper than the pixels.
@@ -21,9 +19,9 @@ type matcher struct {
 	// spent is the sum of what the pixels up to each would cost. It wraps
 	// around; only differences count.
 	spent []uint32
-	// codes are the short codes of distances, by place around the pixel.
-	codes map[int]int
-	width int
+	// nearby are the distances that have the short codes 1, 2 and so on.
+	nearby []int
+	width  int
 }
 
 // run appends the tokens for the pixels: pixels and copies.
@@ -62,11 +60,11 @@ func (m *matcher) prepare(pixels []uint32, width int) {
 	}
 	m.before = grow(m.before, len(pixels))
 	m.spent = grow(m.spent, len(pixels)+1)
-	h := newHistogram(0)
+	counts := newPerSymbol(0)
 	for _, p := range pixels {
-		h.add(literal(p))
+		counts.count(literal(p))
 	}
-	cost := costsOf(h)
+	cost := counts.costs()
 	sum := uint32(0)
 	for i, p := range pixels {
 		m.spent[i] = sum
@@ -74,37 +72,8 @@ func (m *matcher) prepare(pixels []uint32, width int) {
 	}
 	m.spent[len(pixels)] = sum
 	if m.width != width {
-		m.width, m.codes = width, nearCodes(width)
+		m.width, m.nearby = width, nearbyDistances(width)
 	}
-}
-
-// costs is what each symbol costs, in parts of a bit.
-type costs struct {
-	first            []uint32
-	red, blue, alpha []uint32
-	distance         []uint32
-}
-
-func costsOf(h *histogram) costs {
-	return costs{costOf(h.first), costOf(h.red[:]), costOf(h.blue[:]), costOf(h.alpha[:]), costOf(h.distance[:])}
-}
-
-func costOf(counts []uint32) []uint32 {
-	total, used, least := uint32(0), 0, uint32(0)
-	for _, n := range counts {
-		total += n
-		if n > 0 {
-			used++
-		}
-	}
-	if used > 1 {
-		least = costUnit // the shortest code of two has one bit
-	}
-	costs := make([]uint32, len(counts))
-	for i, n := range counts {
-		costs[i] = max(least, uint32(costUnit*math.Log2(float64(total+1)/(float64(n)+0.5))))
-	}
-	return costs
 }
 
 func hashOf(pixels []uint32, i int) uint32 {
@@ -122,6 +91,9 @@ func (m *matcher) insert(pixels []uint32, i int) {
 func (m *matcher) find(pixels []uint32, i int) (length, distance int) {
 	best := 0
 	try := func(from int) {
+		if i+length < len(pixels) && pixels[from+length] != pixels[i+length] {
+			return // not longer than what was found
+		}
 		n := same(pixels, from, i)
 		if n < minMatch {
 			return
@@ -156,9 +128,10 @@ func same(pixels []uint32, from, at int) int {
 }
 
 // copyCost guesses what a copy costs: what is usual for the two symbols, and
-// the bits that follow them.
+// the bits that follow them. The guess is high, as the codes of regions make
+// pixels cheaper than they seem here.
 func (m *matcher) copyCost(length, distance int) int {
-	const symbols = 10
+	const symbols = 18
 	_, _, lengthBits := prefix(length)
 	code := m.code(distance)
 	_, _, distanceBits := prefix(code)
@@ -172,24 +145,25 @@ func (m *matcher) copyCost(length, distance int) int {
 // code is how a distance is written: 1 to 120 for pixels around, the others
 // behind (section 5.2.2).
 func (m *matcher) code(distance int) int {
-	if code, ok := m.codes[distance]; ok {
+	if distance > m.nearby[len(m.nearby)-1] {
+		return distance + near
+	}
+	if code := slices.Index(m.nearby[:len(m.nearby)-1], distance) + 1; code > 0 {
 		return code
 	}
 	return distance + near
 }
 
-// nearCodes has the first of the short codes, those that are of use: pixels up
-// to two rows above and two columns aside, in the order of the specification.
-func nearCodes(width int) map[int]int {
+// nearbyDistances has the distances of the first short codes, those that are of
+// use: pixels up to two rows above and two columns aside, in the order of the
+// specification. The last element is the largest of them.
+func nearbyDistances(width int) []int {
 	places := [...][2]int{
 		{0, 1}, {1, 0}, {1, 1}, {-1, 1}, {0, 2}, {2, 0}, {1, 2}, {-1, 2}, {2, 1}, {-2, 1}, {2, 2}, {-2, 2},
 	}
-	codes := make(map[int]int, len(places))
-	for i, place := range places {
-		distance := place[0] + place[1]*width
-		if _, taken := codes[distance]; distance >= 1 && !taken {
-			codes[distance] = i + 1
-		}
+	distances := make([]int, 0, len(places)+1)
+	for _, place := range places {
+		distances = append(distances, place[0]+place[1]*width)
 	}
-	return codes
+	return append(distances, slices.Max(distances))
 }

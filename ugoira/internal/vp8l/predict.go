@@ -52,7 +52,7 @@ func (p *predictor) run(pixels, residuals []uint32, width, height int) (modes []
 
 func squares(side, bits int) int { return (side + 1<<bits - 1) >> bits }
 
-// best finds the mode whose residuals cost least, looking at every other row.
+// best finds the mode whose residuals cost least.
 // The pixels at the edges of the picture have no choice and do not count.
 func (p *predictor) best(pixels []uint32, width, left, top, right, bottom, previous int) int {
 	top, left = max(top, 1), max(left, 1)
@@ -73,7 +73,7 @@ func (p *predictor) best(pixels []uint32, width, left, top, right, bottom, previ
 
 func (p *predictor) cost(mode int, pixels []uint32, width, left, top, right, bottom, enough int) int {
 	sum := 0
-	for y := top; y < bottom; y += 2 {
+	for y := top; y < bottom; y++ {
 		row, above := pixels[y*width:], pixels[(y-1)*width:(y+1)*width]
 		for x := left; x < right; x++ {
 			r := minus(row[x], predict(mode, row[x-1], above[x], above[x-1], above[x+1]))

@@ -2,13 +2,14 @@ package vp8l
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
 const (
-	regionBits    = 5
+	regionBits    = 4
 	maxRegionBits = 9
-	manyRegions   = 512
+	manyRegions   = 2048
 	// pixelsPerGroup is how many pixels are worth the codes of a group.
 	pixelsPerGroup = 20_000
 	maxGroups      = 10
@@ -21,15 +22,26 @@ type regions struct {
 	bits   int
 	across int
 	// groups has the number of the group of each square.
-	groups  []int
-	squares []*histogram
+	groups []int
+	// band are the counts of one row of squares.
+	band []*perSymbol
+	// used has the symbols that each square uses, one square after the other;
+	// ends has where those of each end, and costs what each costs.
+	used    []symbolCount
+	ends    []int
+	costs   []float64
 	indices []uint32
+}
+
+// symbolCount is a symbol, by its place in perSymbol, and how often it comes.
+type symbolCount struct {
+	symbol, count uint32
 }
 
 // divide returns the counts of each group, and the side of the squares as power
 // of two. Groups begin as squares of a similar cost; then each square moves to
 // the group whose codes suit it best.
-func (r *regions) divide(tokens []token, width, height, cacheBits int) ([]*histogram, int) {
+func (r *regions) divide(tokens []token, width, height, cacheBits int) ([]*perSymbol, int) {
 	r.bits = regionBits
 	for r.bits < maxRegionBits && squares(width, r.bits)*squares(height, r.bits) > manyRegions {
 		r.bits++
@@ -40,13 +52,13 @@ func (r *regions) divide(tokens []token, width, height, cacheBits int) ([]*histo
 	clear(r.groups)
 	wanted := min(maxGroups, width*height/pixelsPerGroup, count/4)
 	if wanted < 2 {
-		whole := newHistogram(cacheBits)
+		whole := newPerSymbol(cacheBits)
 		for _, t := range tokens {
-			whole.add(t)
+			whole.count(t)
 		}
-		return []*histogram{whole}, r.bits
+		return []*perSymbol{whole}, r.bits
 	}
-	r.count(tokens, width, cacheBits, count)
+	r.count(tokens, width, cacheBits)
 	r.begin(wanted)
 	for range rounds {
 		r.improve(r.sums(wanted, cacheBits))
@@ -54,96 +66,111 @@ func (r *regions) divide(tokens []token, width, height, cacheBits int) ([]*histo
 	return r.compact(r.sums(wanted, cacheBits)), r.bits
 }
 
-// count fills the histogram of each square. A token belongs where it begins.
-func (r *regions) count(tokens []token, width, cacheBits, count int) {
-	if len(r.squares) != count || len(r.squares[0].first) != len(newHistogram(cacheBits).first) {
-		r.squares = make([]*histogram, count)
-		for i := range r.squares {
-			r.squares[i] = newHistogram(cacheBits)
-		}
-	} else {
-		for _, h := range r.squares {
-			h.clear()
+// count finds the symbols of each square. A token belongs where it begins, so
+// the squares are done band by band, and the counts of one band are enough.
+func (r *regions) count(tokens []token, width, cacheBits int) {
+	if len(r.band) != r.across || len(r.band[0].all) != len(newPerSymbol(cacheBits).all) {
+		r.band = make([]*perSymbol, r.across)
+		for i := range r.band {
+			r.band[i] = newPerSymbol(cacheBits)
 		}
 	}
-	x, y := 0, 0
+	r.used, r.ends, r.costs = r.used[:0], r.ends[:0], r.costs[:0]
+	x, y, band := 0, 0, 0
 	for _, t := range tokens {
-		r.squares[r.square(x, y)].add(t)
+		for ; y>>r.bits > band; band++ {
+			r.finishBand()
+		}
+		r.band[x>>r.bits].count(t)
 		for x += t.length(); x >= width; x -= width {
 			y++
 		}
 	}
+	for len(r.ends) < len(r.groups) {
+		r.finishBand()
+	}
 }
 
-func (r *regions) square(x, y int) int { return y>>r.bits*r.across + x>>r.bits }
+// finishBand keeps what was counted in the band, and starts the next.
+func (r *regions) finishBand() {
+	for _, counts := range r.band {
+		for symbol, n := range counts.all {
+			if n > 0 {
+				r.used = append(r.used, symbolCount{uint32(symbol), n})
+			}
+		}
+		r.ends = append(r.ends, len(r.used))
+		r.costs = append(r.costs, entropy(counts))
+		clear(counts.all)
+	}
+}
 
-func (r *regions) group(x, y int) int { return r.groups[r.square(x, y)] }
+// symbols are the symbols that the square uses.
+func (r *regions) symbols(square int) []symbolCount {
+	start := 0
+	if square > 0 {
+		start = r.ends[square-1]
+	}
+	return r.used[start:r.ends[square]]
+}
+
+// group is the group of the pixel.
+func (r *regions) group(x, y int) int { return r.groups[y>>r.bits*r.across+x>>r.bits] }
 
 // begin sorts the squares by what they cost and cuts them into equal groups.
 func (r *regions) begin(wanted int) {
-	type priced struct {
-		square int
-		cost   float64
+	order := make([]int, len(r.costs))
+	for i := range order {
+		order[i] = i
 	}
-	all := make([]priced, len(r.squares))
-	for i, h := range r.squares {
-		all[i] = priced{i, entropy(h)}
-	}
-	slices.SortFunc(all, func(a, b priced) int { return cmp.Compare(a.cost, b.cost) })
-	for i, p := range all {
-		r.groups[p.square] = i * wanted / len(all)
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.costs[a], r.costs[b]) })
+	for i, square := range order {
+		r.groups[square] = i * wanted / len(order)
 	}
 }
 
-func (r *regions) sums(wanted, cacheBits int) []*histogram {
-	sums := make([]*histogram, wanted)
+func (r *regions) sums(wanted, cacheBits int) []*perSymbol {
+	sums := make([]*perSymbol, wanted)
 	for i := range sums {
-		sums[i] = newHistogram(cacheBits)
+		sums[i] = newPerSymbol(cacheBits)
 	}
-	for i, h := range r.squares {
-		sums[r.groups[i]].merge(h)
+	for square, group := range r.groups {
+		all := sums[group].all
+		for _, s := range r.symbols(square) {
+			all[s.symbol] += s.count
+		}
 	}
 	return sums
 }
 
 // improve moves each square to the group in which it costs least.
-func (r *regions) improve(sums []*histogram) {
-	prices := make([]costs, len(sums))
-	for i, h := range sums {
-		prices[i] = costsOf(h)
+func (r *regions) improve(sums []*perSymbol) {
+	prices := make([]*perSymbol, len(sums))
+	for i, counts := range sums {
+		prices[i] = counts.costs()
 	}
-	least := make([]uint64, len(r.squares))
-	for group, price := range prices {
-		for i, h := range r.squares {
-			if cost := price.of(h); group == 0 || cost < least[i] {
-				least[i] = cost
-				r.groups[i] = group
+	for square := range r.groups {
+		least := uint64(math.MaxUint64)
+		for group, price := range prices {
+			cost := uint64(0)
+			for _, s := range r.symbols(square) {
+				cost += uint64(s.count) * uint64(price.all[s.symbol])
+			}
+			if cost < least {
+				least = cost
+				r.groups[square] = group
 			}
 		}
 	}
-}
-
-func (c costs) of(h *histogram) uint64 {
-	own := [5][]uint32{c.first, c.red, c.blue, c.alpha, c.distance}
-	sum := uint64(0)
-	for i, part := range h.parts() {
-		price := own[i][:len(part)]
-		for symbol, n := range part {
-			if n != 0 {
-				sum += uint64(n) * uint64(price[symbol])
-			}
-		}
-	}
-	return sum
 }
 
 // compact leaves out groups without squares.
-func (r *regions) compact(sums []*histogram) []*histogram {
+func (r *regions) compact(sums []*perSymbol) []*perSymbol {
 	numbers := make([]int, len(sums))
 	for _, group := range r.groups {
 		numbers[group] = 1
 	}
-	var used []*histogram
+	var used []*perSymbol
 	for group, there := range numbers {
 		if there == 1 {
 			numbers[group] = len(used)
@@ -156,7 +183,7 @@ func (r *regions) compact(sums []*histogram) []*histogram {
 	return used
 }
 
-// picture has a pixel for each square, its group in red and green.
+// picture has a pixel for each square: the number of its group in green.
 func (r *regions) picture() []uint32 {
 	r.indices = grow(r.indices, len(r.groups))
 	for i, group := range r.groups {

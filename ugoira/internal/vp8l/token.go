@@ -1,6 +1,9 @@
 package vp8l
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // token is one step of the stream of pixels: a pixel, a pixel of the colour
 // cache, or a copy of pixels from before. The two highest bits say which.
@@ -56,57 +59,81 @@ func prefix(value int) (symbol int, extra uint64, count uint) {
 	return 2*high + n>>count&1, uint64(n) & (1<<count - 1), count
 }
 
-// histogram counts the symbols of the five prefix codes of a group.
-type histogram struct {
-	first    []uint32
-	red      [256]uint32
-	blue     [256]uint32
-	alpha    [256]uint32
-	distance [distanceSymbols]uint32
+// perSymbol has a number for each symbol of the five prefix codes of a group:
+// how often it comes, or what it costs.
+type perSymbol struct {
+	all                               []uint32
+	first, red, blue, alpha, distance []uint32
 }
 
-func newHistogram(cacheBits int) *histogram {
-	size := firstCache
+func newPerSymbol(cacheBits int) *perSymbol {
+	first := firstCache
 	if cacheBits > 0 {
-		size += 1 << cacheBits
+		first += 1 << cacheBits
 	}
-	return &histogram{first: make([]uint32, size)}
+	p := &perSymbol{all: make([]uint32, first+3*256+distanceSymbols)}
+	rest := p.all
+	for _, part := range [...]struct {
+		slice  *[]uint32
+		length int
+	}{{&p.first, first}, {&p.red, 256}, {&p.blue, 256}, {&p.alpha, 256}, {&p.distance, distanceSymbols}} {
+		*part.slice, rest = rest[:part.length:part.length], rest[part.length:]
+	}
+	return p
 }
 
-func (h *histogram) add(t token) {
+// parts are the numbers in the order of the prefix codes.
+func (p *perSymbol) parts() [5][]uint32 {
+	return [...][]uint32{p.first, p.red, p.blue, p.alpha, p.distance}
+}
+
+// count counts the symbols of the token.
+func (p *perSymbol) count(t token) {
 	switch t.kind() {
 	case kindPixel:
-		p := t.value()
-		h.first[p>>8&0xff]++
-		h.red[p>>16&0xff]++
-		h.blue[p&0xff]++
-		h.alpha[p>>24]++
+		pixel := t.value()
+		p.first[pixel>>8&0xff]++
+		p.red[pixel>>16&0xff]++
+		p.blue[pixel&0xff]++
+		p.alpha[pixel>>24]++
 	case kindCache:
-		h.first[firstCache+t.value()]++
+		p.first[firstCache+t.value()]++
 	default:
 		length, _, _ := prefix(t.length())
-		h.first[firstLength+length]++
+		p.first[firstLength+length]++
 		distance, _, _ := prefix(int(t.value()))
-		h.distance[distance]++
+		p.distance[distance]++
 	}
 }
 
-// parts are the counts in the order of the prefix codes.
-func (h *histogram) parts() [5][]uint32 {
-	return [5][]uint32{h.first, h.red[:], h.blue[:], h.alpha[:], h.distance[:]}
+// costUnit is the fineness of costs in parts of a bit.
+const costUnit = 32
+
+// costs is what each symbol costs where symbols come as often as in counts.
+func (p *perSymbol) costs() *perSymbol {
+	costs := newPerSymbol(0)
+	if len(p.first) > firstCache {
+		costs = newPerSymbol(bits.Len(uint(len(p.first)-firstCache)) - 1)
+	}
+	targets := costs.parts()
+	for i, part := range p.parts() {
+		costsOf(part, targets[i])
+	}
+	return costs
 }
 
-func (h *histogram) merge(other *histogram) {
-	own := h.parts()
-	for i, part := range other.parts() {
-		for symbol, n := range part {
-			own[i][symbol] += n
+func costsOf(counts, costs []uint32) {
+	total, used, least := uint32(0), 0, uint32(0)
+	for _, n := range counts {
+		total += n
+		if n > 0 {
+			used++
 		}
 	}
-}
-
-func (h *histogram) clear() {
-	for _, part := range h.parts() {
-		clear(part)
+	if used > 1 {
+		least = costUnit // the shortest code of two has one bit
+	}
+	for i, n := range counts {
+		costs[i] = max(least, uint32(costUnit*math.Log2(float64(total+1)/(float64(n)+0.5))))
 	}
 }
