@@ -140,3 +140,12 @@ func (f *Filter) matchRecord(record *WorkRecord, at time.Time) (bool, error) {
 	wanted, _, err := f.Match(work, at)
 	return wanted, err
 }
+
+// ruleOf reads the rule of a SkippedRecord.
+func ruleOf(data json.RawMessage) string {
+	var skipped SkippedRecord
+	if json.Unmarshal(data, &skipped) != nil || skipped.Rule == "" {
+		return "unknown"
+	}
+	return skipped.Rule
+}

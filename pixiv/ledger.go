@@ -1,0 +1,327 @@
+package pixiv
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pixivoc/pixivoc"
+)
+
+// Fate is what became of something that a task found.
+type Fate string
+
+// The fates. Each thing that a task found has exactly one.
+const (
+	// FateSaved: everything that was wanted of it is there. For types that save
+	// no files: its record is.
+	FateSaved Fate = "saved"
+	// FateFiltered: not wanted; see LedgerEntry.Cause for the rule.
+	FateFiltered Fate = "filtered"
+	// FateMasked, FateDeleted and FateForbidden: all that was wanted of it
+	// failed for that reason.
+	FateMasked    Fate = "masked"
+	FateDeleted   Fate = "deleted"
+	FateForbidden Fate = "forbidden"
+	// FateFailed: some of it failed, or all of it for other reasons; see
+	// LedgerEntry.Cause.
+	FateFailed Fate = "failed"
+	// FatePending: some of it is still to be done.
+	FatePending Fate = "pending"
+	// FateLost: it was seen, and nothing tells what became of it.
+	FateLost Fate = "lost"
+)
+
+// LedgerEntry is what became of one thing.
+type LedgerEntry struct {
+	// Work is 0 for what is no work, such as a novel or a link.
+	Work ID `json:"work_id,omitempty"`
+	// Key is the key of the item for what is no work.
+	Key  string `json:"key,omitempty"`
+	Fate Fate   `json:"fate"`
+	// Cause is the rule of FateFiltered, see SkippedRecord, and the reason of
+	// FateFailed, a word as in pixivoc.ItemStatus.Reason.
+	Cause string `json:"cause,omitempty"`
+	// Done and Failed count the files of a work, or other items.
+	Done   int `json:"done,omitempty"`
+	Failed int `json:"failed,omitempty"`
+}
+
+// Ledger sums up what became of all that a task found.
+type Ledger struct {
+	// Seen is how many things were found; it is the sum of Fates.
+	Seen  int          `json:"seen"`
+	Fates map[Fate]int `json:"fates"`
+	// Filtered counts FateFiltered by rule, Failed FateFailed by reason.
+	Filtered map[string]int `json:"filtered,omitempty"`
+	Failed   map[string]int `json:"failed,omitempty"`
+	// Files is how many files were saved or were there. FilesMissing is how many
+	// of the items that ended well have no record of a file.
+	Files        int `json:"files"`
+	FilesMissing int `json:"files_missing,omitempty"`
+	// ListingsFailed counts lists that could not be read to their end,
+	// ListingsPending what is still to be read of lists, and ListingsCut what
+	// Pixiv did not list to the end.
+	ListingsFailed  int `json:"listings_failed,omitempty"`
+	ListingsPending int `json:"listings_pending,omitempty"`
+	ListingsCut     int `json:"listings_cut,omitempty"`
+	// Complete says that every list was read to its end and that everything in
+	// it is saved, filtered, masked, deleted or forbidden.
+	Complete bool `json:"complete"`
+}
+
+// ledgerPart bounds how many works are held at a time.
+const ledgerPart = 200_000
+
+// Report tells what became of everything that a task found. Each entry is
+// handed to each, when that is not nil, works in rising order of ID in each
+// part of the report; an error of it ends the report. Memory is bounded: the
+// items and records are read once for every 200,000 works. Of a task that runs
+// meanwhile the sums may not agree.
+func Report(ctx context.Context, task pixivoc.Task, each func(LedgerEntry) error) (Ledger, error) {
+	return report(ctx, task, each, ledgerPart)
+}
+
+func report(ctx context.Context, task pixivoc.Task, each func(LedgerEntry) error, size int) (Ledger, error) {
+	l := ledgerReader{task: task, each: each, sum: Ledger{Fates: map[Fate]int{}, Filtered: map[string]int{}, Failed: map[string]int{}}}
+	info, err := task.Info(ctx)
+	if err != nil {
+		return Ledger{}, err
+	}
+	l.recordsOnly = info.TypeName == WorkDetails || info.TypeName == UserWorksLink
+	works, err := task.CountRecords(ctx, pixivoc.RecordQuery{Kind: RecordWork})
+	if err != nil {
+		return Ledger{}, err
+	}
+	l.parts = uint64(works/size + 1)
+	for l.part = range l.parts {
+		if err := l.readPart(ctx); err != nil {
+			return Ledger{}, fmt.Errorf("report of task %d: %w", task.ID(), err)
+		}
+	}
+	if err := l.countRecords(ctx); err != nil {
+		return Ledger{}, fmt.Errorf("report of task %d: %w", task.ID(), err)
+	}
+	s := &l.sum
+	s.FilesMissing = max(0, l.saving-s.Files)
+	s.Complete = s.FilesMissing+s.ListingsFailed+s.ListingsPending+s.ListingsCut+s.Fates[FateFailed]+s.Fates[FatePending]+s.Fates[FateLost] == 0
+	return *s, nil
+}
+
+// ledgerReader reads a task part by part: the works whose ID leaves a certain
+// remainder.
+type ledgerReader struct {
+	task        pixivoc.Task
+	each        func(LedgerEntry) error
+	recordsOnly bool // the task type saves no pictures
+	parts, part uint64
+	works       map[ID]*ledgerWork
+	saving      int // items that must have left a file
+	sum         Ledger
+}
+
+// ledgerWork gathers what is known of a work.
+type ledgerWork struct {
+	recorded bool
+	skipped  string // the rule
+	reason   string // of the first failure
+	others   bool   // another failure has another reason
+	done     int
+	failed   int
+	pending  int
+}
+
+func (l *ledgerReader) readPart(ctx context.Context) error {
+	l.works = map[ID]*ledgerWork{}
+	for record, err := range l.task.Records(ctx, pixivoc.RecordQuery{Kind: RecordWork}) {
+		if err != nil {
+			return err
+		}
+		if work := l.work(record.Key); work != nil {
+			work.recorded = true
+		}
+	}
+	for record, err := range l.task.Records(ctx, pixivoc.RecordQuery{Kind: RecordSkipped}) {
+		if err != nil {
+			return err
+		}
+		if work := l.work(record.Key); work != nil {
+			work.skipped = ruleOf(record.Data)
+		}
+	}
+	for item, err := range l.task.Items(ctx, pixivoc.ItemQuery{}) {
+		if err == nil {
+			err = l.item(&item)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.works)) {
+		if err := l.add(l.works[id].entry(id, l.recordsOnly)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// work returns the work whose ID a key begins with, or nil for one of another
+// part.
+func (l *ledgerReader) work(key string) *ledgerWork {
+	digits, _, _ := strings.Cut(key, "_")
+	number, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || uint64(number)%l.parts != l.part {
+		return nil
+	}
+	work, ok := l.works[ID(number)]
+	if !ok {
+		work = &ledgerWork{}
+		l.works[ID(number)] = work
+	}
+	return work
+}
+
+// item takes an item into account. What is no work is counted in the part that
+// its key falls into.
+func (l *ledgerReader) item(item *pixivoc.ItemStatus) error {
+	switch item.Stage {
+	case StageDownloadPicture:
+		if work := l.work(item.Key); work != nil {
+			l.saving += work.count(item)
+		}
+		return nil
+	case StageGetWorkDetails:
+		if isDigits(item.Key) {
+			if work := l.work(item.Key); work != nil && item.State != pixivoc.ItemDone {
+				work.count(item)
+			}
+			return nil
+		}
+	case StageGetPageUrls, StageGetWorksNumber:
+		if id, isWork := strings.CutPrefix(item.Key, "work "); isWork {
+			if work := l.work(id); work != nil {
+				work.count(item)
+			}
+			return nil
+		}
+		if l.mine(item.Key) {
+			l.listing(item)
+		}
+		return nil
+	}
+	if !l.mine(item.Stage + " " + item.Key) {
+		return nil
+	}
+	if item.Stage == StageDownloadLink || item.Stage == StageDownloadUserPicture {
+		l.saving += doneCount(item)
+	}
+	other := ledgerWork{recorded: true}
+	other.count(item)
+	entry := other.entry(0, true)
+	entry.Key = item.Key
+	return l.add(entry)
+}
+
+func doneCount(item *pixivoc.ItemStatus) int {
+	if item.State == pixivoc.ItemDone {
+		return 1
+	}
+	return 0
+}
+
+// mine shares out what is no work among the parts.
+func (l *ledgerReader) mine(key string) bool {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(key))
+	return hash.Sum64()%l.parts == l.part
+}
+
+func (l *ledgerReader) listing(item *pixivoc.ItemStatus) {
+	switch item.State {
+	case pixivoc.ItemFailed:
+		l.sum.ListingsFailed++
+	case pixivoc.ItemPending:
+		l.sum.ListingsPending++
+	}
+}
+
+// count takes an item of the work into account and returns 1 when it ended well.
+func (w *ledgerWork) count(item *pixivoc.ItemStatus) int {
+	switch item.State {
+	case pixivoc.ItemDone:
+		w.done++
+		return 1
+	case pixivoc.ItemPending:
+		w.pending++
+	case pixivoc.ItemFailed:
+		w.failed++
+		w.others = w.others || w.reason != "" && w.reason != item.Reason
+		w.reason = cmp.Or(w.reason, item.Reason)
+	}
+	return 0
+}
+
+// entry says what became of the work. What was skipped once and wanted later, or
+// the other way round, has the fate of its files.
+func (w *ledgerWork) entry(id ID, recordsOnly bool) LedgerEntry {
+	e := LedgerEntry{Work: id, Done: w.done, Failed: w.failed}
+	switch {
+	case w.pending > 0:
+		e.Fate = FatePending
+	case w.failed > 0:
+		e.Fate, e.Cause = FateFailed, w.reason
+		if fate, known := fateOf(w.reason); known && !w.others && w.done == 0 {
+			e.Fate, e.Cause = fate, ""
+		}
+	case w.done > 0:
+		e.Fate = FateSaved
+	case w.skipped != "":
+		e.Fate, e.Cause = FateFiltered, w.skipped
+	case w.recorded && recordsOnly:
+		e.Fate = FateSaved
+	default:
+		e.Fate = FateLost
+	}
+	return e
+}
+
+func fateOf(reason string) (Fate, bool) {
+	switch reason {
+	case pixivoc.ReasonMasked:
+		return FateMasked, true
+	case pixivoc.ReasonDeleted:
+		return FateDeleted, true
+	case pixivoc.ReasonForbidden:
+		return FateForbidden, true
+	}
+	return "", false
+}
+
+func (l *ledgerReader) add(entry LedgerEntry) error {
+	l.sum.Seen++
+	l.sum.Fates[entry.Fate]++
+	switch entry.Fate {
+	case FateFiltered:
+		l.sum.Filtered[entry.Cause]++
+	case FateFailed:
+		l.sum.Failed[entry.Cause]++
+	}
+	if l.each == nil {
+		return nil
+	}
+	return l.each(entry)
+}
+
+// countRecords counts what needs no work.
+func (l *ledgerReader) countRecords(ctx context.Context) (err error) {
+	if l.sum.Files, err = l.task.CountRecords(ctx, pixivoc.RecordQuery{Kind: RecordFile}); err != nil {
+		return err
+	}
+	l.sum.ListingsCut, err = l.task.CountRecords(ctx, pixivoc.RecordQuery{Kind: RecordLimit})
+	return err
+}
