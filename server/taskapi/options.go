@@ -3,6 +3,7 @@ package taskapi
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,7 +96,7 @@ func parseRequest(raw []byte) (request, error) {
 	var given request
 	// In the order of names, so that of two that differ in case always the
 	// same one counts.
-	for _, name := range slices.Sorted(keys(members)) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		known, ok := optionsByName[strings.ToLower(name)]
 		if !ok || string(members[name]) == "null" {
 			continue
@@ -163,16 +164,6 @@ func parseDelay(text string) (time.Duration, error) {
 		return 0, badRequest("DelayPerPage must be a number of seconds from 0 to %d", int(maxDelay.Seconds()))
 	}
 	return time.Duration(seconds * float64(time.Second)).Round(time.Millisecond), nil
-}
-
-func keys[V any](m map[string]V) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range m {
-			if !yield(name) {
-				return
-			}
-		}
-	}
 }
 
 // String leaves out the receiver's address, which may be secret.
