@@ -8,6 +8,13 @@ import (
 	"github.com/pixivoc/pixivoc/server/restapi"
 )
 
+// The quota of an account at /api/v1: far above what the console needs to show a
+// gallery, far below what would keep the others waiting.
+const (
+	restQuotaRate    = 200 // calls a second
+	restQuotaSeconds = 5
+)
+
 // openREST makes the door at /api/v1.
 func openREST(v *services) (*httpDoor, error) {
 	api, err := restapi.New(v.client, restapi.Config{
@@ -22,6 +29,8 @@ func openREST(v *services) (*httpDoor, error) {
 		Settings:          v.store,
 		Hosts:             v.settings.AllowedHosts,
 		Origins:           v.settings.AllowedOrigins,
+		QuotaRate:         restQuotaRate,
+		QuotaSeconds:      restQuotaSeconds,
 		MaxOpenTasks:      v.settings.MaxOpenTasks,
 		Logger:            v.logger,
 	})
