@@ -1,6 +1,7 @@
 package ugoira
 
 import (
+	"bytes"
 	"compress/zlib"
 	"context"
 	"encoding/binary"
@@ -14,6 +15,7 @@ import (
 // sections 11 and 12; the animation is in 11.3.6.
 const (
 	pngSignature  = "\x89PNG\r\n\x1a\n"
+	pngColor      = 2
 	pngColorAlpha = 6
 
 	apngKeep      = 0
@@ -32,7 +34,12 @@ func (a *Archive) encodeAPNG(ctx context.Context, out io.Writer, options Options
 	if err != nil {
 		return Result{}, err
 	}
-	e := &apngEncoder{out: out, frames: a.frames, opaque: opaque}
+	e := &apngEncoder{out: out, frames: a.frames, opaque: opaque, alpha: !opaque}
+	if opaque {
+		if e.alpha, err = a.staysInPart(width, height); err != nil {
+			return Result{}, err
+		}
+	}
 	e.writeHeader(width, height, options.Plays)
 	if err := a.play(ctx, width, height, func(int) bool { return true }, e); err != nil {
 		return Result{}, err
@@ -41,14 +48,31 @@ func (a *Archive) encodeAPNG(ctx context.Context, out io.Writer, options Options
 	return Result{Frames: len(a.frames), Duration: a.Duration()}, e.fault
 }
 
+// staysInPart tells by the first two frames whether much stays from one frame to
+// the next.
+func (a *Archive) staysInPart(width, height int) (bool, error) {
+	if len(a.frames) < 2 {
+		return false, nil
+	}
+	first, err := a.canvas(0, width, height)
+	if err != nil {
+		return false, err
+	}
+	second, err := a.canvas(1, width, height)
+	if err != nil {
+		return false, err
+	}
+	return worthOverlay(second, first, second.changed(first)), nil
+}
+
 // apngEncoder writes pictures as frames of an APNG. Each overwrites the part of
 // the one before that has changed.
 type apngEncoder struct {
 	out    io.Writer
 	frames []Frame
-	// opaque says that no picture has transparency. Then the alpha channel is
-	// used for pixels that stay as they are.
-	opaque bool
+	// opaque says that no picture has transparency. Then the alpha channel, if
+	// alpha says that there is one, is for pixels that stay as they are.
+	opaque, alpha bool
 	// sequence numbers the chunks fcTL and fdAT together.
 	sequence uint32
 	packed   *zlib.Writer
@@ -62,7 +86,11 @@ func (e *apngEncoder) writeHeader(width, height, plays int) {
 	}
 	be := binary.BigEndian
 	header := be.AppendUint32(be.AppendUint32(nil, uint32(width)), uint32(height))
-	e.writeChunk("IHDR", append(header, 8, pngColorAlpha, 0, 0, 0))
+	kind := byte(pngColor)
+	if e.alpha {
+		kind = pngColorAlpha
+	}
+	e.writeChunk("IHDR", append(header, 8, kind, 0, 0, 0))
 	e.writeChunk("acTL", be.AppendUint32(be.AppendUint32(nil, uint32(len(e.frames))), uint32(plays)))
 }
 
@@ -89,7 +117,7 @@ func (e *apngEncoder) paint(i int, picture, before *canvas) error {
 		if area.Empty() {
 			area = image.Rect(0, 0, 1, 1)
 		}
-		overlay = e.opaque && worthOverlay(picture, before, area)
+		overlay = e.opaque && e.alpha && worthOverlay(picture, before, area)
 	}
 	e.control(area, e.frames[i].Delay, overlay)
 	chunks := &pngChunks{encoder: e, first: i == 0}
@@ -98,11 +126,13 @@ func (e *apngEncoder) paint(i int, picture, before *canvas) error {
 	} else {
 		e.packed.Reset(chunks)
 	}
-	e.filter.start(area.Dx())
+	e.filter.start(area.Dx(), e.alpha)
 	for y := area.Min.Y; y < area.Max.Y; y++ {
 		row := picture.row(y, area)
 		if overlay {
 			row = e.filter.without(row, before.row(y, area))
+		} else if !e.alpha {
+			row = e.filter.withoutAlpha(row)
 		}
 		if _, err := e.packed.Write(e.filter.next(row)); err != nil {
 			return err
@@ -147,7 +177,7 @@ func worthOverlay(picture, before *canvas, area image.Rectangle) bool {
 			}
 		}
 	}
-	return 4*same > area.Dx()*area.Dy()
+	return 3*same > 2*area.Dx()*area.Dy()
 }
 
 // pngChunks cuts a stream into chunks: IDAT for the first picture, which also
@@ -182,29 +212,42 @@ func (c *pngChunks) flush() {
 // pngFilter prepares rows for packing (section 9): of the five filters it takes
 // the one whose results are nearest to zero.
 type pngFilter struct {
+	// step is the number of bytes of a pixel.
+	step        int
 	above, open []byte
 	rows        [5][]byte
 }
 
-const pngPixel = 4
-
-func (f *pngFilter) start(width int) {
-	f.above = grow(f.above, pngPixel*width)
+// start begins a picture of this width, with an alpha channel or without.
+func (f *pngFilter) start(width int, alpha bool) {
+	f.step = 3
+	if alpha {
+		f.step = 4
+	}
+	f.above = grow(f.above, f.step*width)
 	clear(f.above)
-	f.open = grow(f.open, pngPixel*width)
+	f.open = grow(f.open, f.step*width)
 	for i := range f.rows {
-		f.rows[i] = grow(f.rows[i], 1+pngPixel*width)
+		f.rows[i] = grow(f.rows[i], 1+f.step*width)
 		f.rows[i][0] = byte(i)
 	}
 }
 
+// withoutAlpha returns the row with three bytes a pixel.
+func (f *pngFilter) withoutAlpha(row []byte) []byte {
+	for from, to := 0, 0; from < len(row); from, to = from+4, to+3 {
+		copy(f.open[to:to+3], row[from:from+3])
+	}
+	return f.open
+}
+
 // without returns the row with the pixels that are the same in then left open.
 func (f *pngFilter) without(row, then []byte) []byte {
-	for x := range len(row) / pngPixel {
-		if pixel(row, x) == pixel(then, x) {
-			clear(f.open[pngPixel*x : pngPixel*x+pngPixel])
+	for x := 0; x < len(row); x += 4 {
+		if bytes.Equal(row[x:x+4], then[x:x+4]) {
+			clear(f.open[x : x+4])
 		} else {
-			copy(f.open[pngPixel*x:], row[pngPixel*x:pngPixel*x+pngPixel])
+			copy(f.open[x:x+4], row[x:x+4])
 		}
 	}
 	return f.open
@@ -228,18 +271,20 @@ func (f *pngFilter) next(row []byte) []byte {
 }
 
 func (f *pngFilter) apply(row []byte) {
-	none, sub, up, average, paeth := f.rows[0][1:], f.rows[1][1:], f.rows[2][1:], f.rows[3][1:], f.rows[4][1:]
+	n := len(row)
+	above := f.above[:n]
+	none, sub, up := f.rows[0][1:1+n], f.rows[1][1:1+n], f.rows[2][1:1+n]
+	average, paeth := f.rows[3][1:1+n], f.rows[4][1:1+n]
 	copy(none, row)
 	for i, b := range row {
 		var left, aboveLeft byte
-		if i >= pngPixel {
-			left, aboveLeft = row[i-pngPixel], f.above[i-pngPixel]
+		if i >= f.step {
+			left, aboveLeft = row[i-f.step], above[i-f.step]
 		}
-		above := f.above[i]
 		sub[i] = b - left
-		up[i] = b - above
-		average[i] = b - byte((int(left)+int(above))/2)
-		paeth[i] = b - paethOf(int(left), int(above), int(aboveLeft))
+		up[i] = b - above[i]
+		average[i] = b - byte((int(left)+int(above[i]))/2)
+		paeth[i] = b - paethOf(int(left), int(above[i]), int(aboveLeft))
 	}
 }
 

@@ -127,6 +127,8 @@ func TestAPNG(t *testing.T) {
 		"one pixel":       jpegs(t, 1, 1, 10, 20),
 		"narrow":          jpegs(t, 1, 70, 10, 20),
 		"more than 64 KB": jpegs(t, 400, 300, 10, 20),
+		"all new":         pan(t, 90, 70, 10, 20, 30),
+		"corners":         corners(t, 96, 80, 10, 20, 30),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,5 +145,22 @@ func TestAPNG(t *testing.T) {
 			require.NoError(t, err, "for viewers without animation")
 			requireSame(t, w.decoded(t)[0], first, "first frame")
 		})
+	}
+}
+
+// TestOverlay holds that pixels that stay are left out where most do, and only
+// there.
+func TestOverlay(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		work work
+		want bool
+	}{{corners(t, 96, 80, 10, 20, 30), true}, {pan(t, 96, 80, 10, 20, 30), false}} {
+		file, _ := encode(t, c.work.open(t), ugoira.APNG, ugoira.Options{})
+		header, _, frames := apngFrames(t, file)
+		require.Equal(t, c.want, frames[1].overlay && frames[2].overlay)
+		require.Equal(t, c.want, header[9] == 6, "an alpha channel")
+		webp, _ := encode(t, c.work.open(t), ugoira.WebP, ugoira.Options{})
+		require.Equal(t, c.want, webp[20]&(1<<4) != 0, "the flag for transparency")
 	}
 }

@@ -146,6 +146,7 @@ func TestBrowser(t *testing.T) {
 	t.Parallel()
 	browser := newBrowser(t)
 	photographs := jpegs(t, 120, 90, 100, 50, 70, 1000, 30)
+	overlaid := corners(t, 96, 80, 100, 50, 70)
 	drawings := pngs(t, 61, 47, 40, 1000, 70)
 	for _, c := range []struct {
 		name   string
@@ -157,6 +158,8 @@ func TestBrowser(t *testing.T) {
 		{"APNG of PNG", drawings, ugoira.APNG, true},
 		{"WebP of JPEG", photographs, ugoira.WebP, true},
 		{"WebP of PNG", drawings, ugoira.WebP, true},
+		{"APNG with holes", overlaid, ugoira.APNG, true},
+		{"WebP with holes", overlaid, ugoira.WebP, true},
 		{"GIF of PNG", drawings, ugoira.GIF, true},
 		{"GIF of JPEG", photographs, ugoira.GIF, false},
 	} {

@@ -98,6 +98,21 @@ func (c *canvas) changed(before *canvas) image.Rectangle {
 
 func pixel(row []byte, x int) uint32 { return binary.LittleEndian.Uint32(row[4*x:]) }
 
+// canvas returns frame i.
+func (a *Archive) canvas(i, width, height int) (*canvas, error) {
+	b, err := a.load(i, width, height, nil)
+	if err != nil {
+		return nil, err
+	}
+	decoded, err := a.decode(i, b)
+	if err != nil {
+		return nil, err
+	}
+	picture := newCanvas(width, height)
+	picture.set(decoded)
+	return picture, nil
+}
+
 // painter writes an animation picture by picture. before is the picture that
 // was painted last, nil for the first.
 type painter interface {

@@ -113,6 +113,34 @@ func jpegs(tb testing.TB, width, height int, delays ...int) work {
 	return w
 }
 
+// pan is a work of JPEG frames of which no pixel stays.
+func pan(tb testing.TB, width, height int, delays ...int) work {
+	tb.Helper()
+	var w work
+	for i, delay := range delays {
+		part := scene(0, 2*width, height).SubImage(image.Rect(5*i, 0, 5*i+width, height))
+		w.add(name(i, ".jpg"), jpegOf(tb, part), delay)
+	}
+	w.pack(tb, zip.Store)
+	return w
+}
+
+// corners is a work of JPEG frames of which only two corners change.
+func corners(tb testing.TB, width, height int, delays ...int) work {
+	tb.Helper()
+	var w work
+	for i, delay := range delays {
+		picture := scene(0, width, height)
+		for _, at := range [...]image.Point{{0, 0}, {width - 16, height - 16}} {
+			shade := image.NewUniform(color.Gray{uint8(60 * i)})
+			draw.Draw(picture, image.Rectangle{at, at.Add(image.Pt(16, 16))}, shade, image.Point{}, draw.Src)
+		}
+		w.add(name(i, ".jpg"), jpegOf(tb, picture), delay)
+	}
+	w.pack(tb, zip.Store)
+	return w
+}
+
 // pngs is a work of PNG frames with transparency.
 func pngs(tb testing.TB, width, height int, delays ...int) work {
 	tb.Helper()

@@ -79,6 +79,8 @@ func TestWebP(t *testing.T) {
 		"one pixel": jpegs(t, 1, 1, 10, 20),
 		"narrow":    jpegs(t, 1, 70, 10, 20),
 		"still":     still,
+		"all new":   pan(t, 90, 70, 10, 20, 30),
+		"corners":   corners(t, 96, 80, 10, 20, 30),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
