@@ -43,14 +43,14 @@ func newWorld(t *testing.T) world {
 
 // talk runs the bot as main does, and returns its answers sorted by text and
 // caption.
-func (w world) talk(lines ...string) []answer {
+func (w world) talk(args []string, lines ...string) []answer {
 	w.t.Helper()
 	config := pixivoc.Config{
 		Site: pixiv.Site(), Types: pixiv.Types(), HTTP: w.pixiv.RoundTripper(), NoSync: true,
 		Env: pixivoc.EnvPatch{IntervalTime: new(time.Duration(0)), ConcurrencyNumber: new(8)},
 	}
 	var out bytes.Buffer
-	require.NoError(w.t, run(w.t.Context(), config, []string{"-data", w.folder, "-adult", "friends", "-places", "2"}, strings.NewReader(strings.Join(lines, "\n")), &out))
+	require.NoError(w.t, run(w.t.Context(), config, append(args, "-data", w.folder), strings.NewReader(strings.Join(lines, "\n")), &out))
 	var said []answer
 	for decoder := json.NewDecoder(&out); ; {
 		var next answer
@@ -69,20 +69,18 @@ func page(work int) string { return fmt.Sprintf("https://www.pixiv.net/artworks/
 
 func TestRun_AnswersWithPictures(t *testing.T) {
 	w := newWorld(t)
-	said := w.talk(
+	said := w.talk([]string{"-adult", "friends"},
 		"a family: look, "+page(7),
 		"b family: and "+page(8),
 		"c friends: "+page(8), // another chat than "friends"
 		"d family: "+page(9),
 		"e family: nothing to see",
 		"friends: "+page(8),
-		": "+page(8), // of no chat
 	)
-	require.Len(t, said, 6)
-	require.Equal(t, "8: not for this chat", said[0].Text)
-	require.Equal(t, "a family", said[1].Chat)
-	require.Len(t, said[1].Pictures, 10, "the first ten of twelve")
-	for i, shown := range said[1].Pictures {
+	require.Len(t, said, 5)
+	require.Equal(t, "a family", said[0].Chat)
+	require.Len(t, said[0].Pictures, 10, "the first ten of twelve")
+	for i, shown := range said[0].Pictures {
 		require.Equal(t, "Sunrise by Ann "+page(7), shown.Caption)
 		have, err := os.ReadFile(shown.File)
 		require.NoError(t, err)
@@ -91,11 +89,20 @@ func TestRun_AnswersWithPictures(t *testing.T) {
 		})
 		require.True(t, want, "picture %d is none of the work", i)
 	}
+	require.Equal(t, "8: not for this chat", said[1].Text)
 	require.Equal(t, "8: not for this chat", said[2].Text)
-	require.Equal(t, "8: not for this chat", said[3].Text)
-	require.Equal(t, "9: not to be had, deleted", said[4].Text)
-	require.Equal(t, "friends", said[5].Chat)
-	require.Len(t, said[5].Pictures, 1)
+	require.Equal(t, "9: not to be had, deleted", said[3].Text)
+	require.Equal(t, "friends", said[4].Chat)
+	require.Len(t, said[4].Pictures, 1)
+}
+
+// TestRun_TrustsNobodyByDefault has messages of no chat and of one that has no
+// name while no chat is named.
+func TestRun_TrustsNobodyByDefault(t *testing.T) {
+	w := newWorld(t)
+	for _, said := range w.talk(nil, ": "+page(8), "friends: "+page(8), ",: "+page(8)) {
+		require.Equal(t, "8: not for this chat", said.Text, said.Chat)
+	}
 }
 
 // TestRun_FetchesNothingTwice shares a link in many chats, and again after a
@@ -106,8 +113,8 @@ func TestRun_FetchesNothingTwice(t *testing.T) {
 	for i := range 20 {
 		lines = append(lines, fmt.Sprintf("chat %d: %s", i, page(7)))
 	}
-	require.Len(t, w.talk(lines...), 20)
-	require.Len(t, w.talk(lines...), 20)
+	require.Len(t, w.talk(nil, lines...), 20)
+	require.Len(t, w.talk(nil, lines...), 20)
 	for picture := range w.pixiv.Pictures() {
 		if picture.WorkID == 7 {
 			require.LessOrEqual(t, w.pixiv.Counts(picture.Path).Requests, int64(1), picture.Path)
@@ -119,13 +126,13 @@ func TestRun_FetchesNothingTwice(t *testing.T) {
 // each of one picture.
 func TestRun_KeepsToItsPlaces(t *testing.T) {
 	w := newWorld(t)
-	w.pixiv.SetLatency(5 * time.Millisecond)
+	w.pixiv.SetLatency(20 * time.Millisecond)
 	var lines []string
 	for i := range 8 {
 		lines = append(lines, fmt.Sprintf("family: %s", page(100+i)))
 	}
-	require.Len(t, w.talk(lines...), 8)
-	require.LessOrEqual(t, w.pixiv.Load(pixivtest.HostImages).MaxRequests, 2)
+	require.Len(t, w.talk([]string{"-places", "1"}, lines...), 8)
+	require.Equal(t, 1, w.pixiv.Load(pixivtest.HostImages).MaxRequests)
 }
 
 func TestRun_SaysWhatIsWrong(t *testing.T) {
