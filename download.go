@@ -52,6 +52,12 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		return File{}, run.lostFolder(downloadError(download.Request, err))
 	}
 	s.files = append(s.files, staged)
+	if !download.ModTime.IsZero() {
+		if s.times == nil {
+			s.times = map[*fetch.Staged]time.Time{}
+		}
+		s.times[staged] = download.ModTime
+	}
 	return fileOf(staged), nil
 }
 
@@ -210,6 +216,19 @@ func (r *round) discard(done *itemRun) {
 		}
 	}
 	done.files = nil
+}
+
+// setTimes gives the files of an item that was committed the times that they
+// are to have. A file system that keeps none is no reason to fail.
+func (r *round) setTimes(done *itemRun) {
+	for file, at := range done.times {
+		if existing(file) {
+			continue
+		}
+		if err := r.run.folder.SetTime(file.Name, at); err != nil {
+			r.run.log.Debug("set time of file", "key", done.item.Key, "error", err)
+		}
+	}
 }
 
 // bytes is what the item added to the save path.

@@ -51,6 +51,7 @@ type itemRun struct {
 	item     ClaimedItem
 	output   Output
 	files    []*fetch.Staged
+	times    map[*fetch.Staged]time.Time // that files are to have once the item is committed
 	err      error
 	release  bool // the claim is given back, nothing is counted
 	slotLost bool // the item's place among the running ones is free already

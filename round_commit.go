@@ -116,6 +116,11 @@ func (r *round) commitGroup(ctx context.Context, group []*itemRun) (wait time.Du
 	if len(commits) > 0 {
 		errs = r.commit(ctx, commits)
 	}
+	for i, done := range items {
+		if commits[i].Outcome == OutcomeDone && (errs == nil || errs[i] == nil) {
+			r.setTimes(done)
+		}
+	}
 	r.count(commits, items, errs)
 	r.drop(ended(commits, errs))
 	wait = r.publish(commits, items, errs)

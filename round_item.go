@@ -18,7 +18,7 @@ func (r *round) work(ctx context.Context, item ClaimedItem) *itemRun {
 	for waits := 0; ; waits++ {
 		rt := &stageRuntime{round: r, item: item.Item}
 		done.output, done.err = r.runStage(ctx, rt, item.Item)
-		done.files = rt.files
+		done.files, done.times = rt.files, rt.times
 		if done.err == nil {
 			done.err = Permanent(ReasonPayload, done.output.Err())
 		}

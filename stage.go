@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Stage is one step of a task type. Run does one item; the kernel calls it
@@ -86,6 +87,11 @@ type Download struct {
 	// Any accepts content of every kind. Otherwise the file must be a whole
 	// JPEG, PNG, GIF, WebP or ZIP, and its extension follows what it is.
 	Any bool
+	// ModTime, when set, becomes the time of last change of a file that was
+	// saved, as far as the file system keeps such times. It is set after the
+	// commit of the item: until then the time tells a file of this task from
+	// one that was there before.
+	ModTime time.Time
 	// Refuse, when set, is asked for the address of the answer, after
 	// redirects; an error from it ends the download. A *PermanentError or
 	// *BlockedError is returned as it is, any other one as permanent.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/pixivoc/pixivoc/internal/fetch"
 )
@@ -14,6 +15,7 @@ type stageRuntime struct {
 	round *round
 	item  Item
 	files []*fetch.Staged
+	times map[*fetch.Staged]time.Time // of Download.ModTime
 }
 
 func (s *stageRuntime) Do(request *http.Request) (*http.Response, error) {
