@@ -13,9 +13,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/pixivoc/pixivoc/internal/breaker"
 	"github.com/pixivoc/pixivoc/internal/fetch"
+	"github.com/pixivoc/pixivoc/internal/schedule"
 )
 
 const (
@@ -38,7 +42,8 @@ type client struct {
 	token   signal // raised when the token changed
 	flights flights
 	pace    Interval
-	slots   gate // for items of concurrent stages
+	bytes   *rate.Limiter // of files, over all tasks
+	slots   gate          // for items of concurrent stages
 	hosts   *breaker.Breaker
 	fetcher *fetch.Fetcher
 	events  *eventHub
@@ -47,6 +52,9 @@ type client struct {
 	makers   taskLocks[string] // of Create, by TaskSpec.Key
 	pins     taskLocks[string] // of Runtime.Pin, by name
 	queue    *taskQueue
+	agenda   *schedule.Agenda // of tasks that their schedule opens again
+	planning sync.WaitGroup   // its goroutine
+	stopPlan context.CancelFunc
 	closed   atomic.Bool
 	shutdown sync.Once
 }
@@ -88,6 +96,8 @@ func newClient(config Config) (*client, error) {
 	}
 	c.owner = fmt.Sprintf("%d-%s", os.Getpid(), rand.Text())
 	c.queue = &taskQueue{max: config.MaxRunning, run: c.runTask, jobs: map[int64]*job{}}
+	c.bytes = newBandwidth(0)
+	c.agenda = schedule.NewAgenda(time.Now, c.runDue, c.moveRun)
 	c.fetcher = fetch.New(fetch.Options{})
 	if c.config.Transport.Logger == nil {
 		c.config.Transport.Logger = c.log
@@ -154,18 +164,30 @@ func (c *client) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if c.config.AutoStart {
+		ctx, c.stopPlan = context.WithCancel(ctx)
+		c.planning.Go(func() { c.agenda.Run(ctx) })
+	}
 	return nil
 }
 
 // takeUp gives a task that was at work when the last process ended its state.
 func (c *client) takeUp(ctx context.Context, stored StoredTask) error {
+	_, known := c.types[stored.Type]
 	if stored.State != StateQueued {
+		if known {
+			c.plan(stored)
+		}
 		return nil
 	}
-	if _, known := c.types[stored.Type]; known && c.config.AutoStart {
+	if known && c.config.AutoStart {
 		return c.queue.add(newJob(stored))
 	}
-	if err := c.config.Store.UpdateTask(ctx, stored.TID, TaskChange{State: new(StateStopped)}); err != nil {
+	change := TaskChange{State: new(StateStopped)}
+	if stored.Schedule != "" { // somebody who obeys schedules makes up for the run that was cut off
+		change = TaskChange{State: new(StateScheduled), NextRun: new(time.Now())}
+	}
+	if err := c.config.Store.UpdateTask(ctx, stored.TID, change); err != nil {
 		return fmt.Errorf("open task %d: %w", stored.TID, err)
 	}
 	return nil
@@ -174,6 +196,7 @@ func (c *client) takeUp(ctx context.Context, stored StoredTask) error {
 func (c *client) applyEnv(env Env) error {
 	c.pace.SetInterval(env.IntervalTime)
 	c.slots.Resize(env.ConcurrencyNumber)
+	setBandwidth(c.bytes, env.BandwidthLimit)
 	if c.road == nil {
 		return nil
 	}
@@ -388,6 +411,10 @@ func (c *client) publishTask(ctx context.Context, kind EventKind, tid int64) {
 func (c *client) Shutdown(ctx context.Context) error {
 	c.closed.Store(true)
 	c.flights.close(ErrClosed)
+	if c.stopPlan != nil {
+		c.stopPlan()
+		c.planning.Wait()
+	}
 	if err := c.queue.close(ctx); err != nil {
 		return fmt.Errorf("shutdown: %w", err)
 	}

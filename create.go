@@ -36,6 +36,7 @@ func (c *client) Create(ctx context.Context, spec TaskSpec) (Task, error) {
 	stored, existed, err := c.config.Store.CreateTask(ctx, StoredTask{
 		Key: spec.Key, Name: spec.Name, Type: kind.Name, Keyword: spec.Keyword,
 		SavePath: spec.SavePath, Group: spec.Group, Options: spec.Options,
+		Schedule: spec.Schedule, BandwidthLimit: spec.BandwidthLimit, FromInput: spec.Input != nil,
 		State: StateWaitStart, Stage: kind.Stages[0].Stage.Name(), Seeded: !more,
 	}, items)
 	if err != nil {
@@ -60,6 +61,14 @@ func (c *client) Create(ctx context.Context, spec TaskSpec) (Task, error) {
 func (s *TaskSpec) check(kind *TaskType) error {
 	if err := CheckName(s.Name); err != nil {
 		return &FieldError{"TaskName", err.Error()}
+	}
+	rule, err := parseSchedule(s.Schedule, s.Input != nil)
+	if err != nil {
+		return err
+	}
+	s.Schedule = rule.String()
+	if err := checkBandwidth(s.BandwidthLimit); err != nil {
+		return err
 	}
 	if !kind.Files {
 		s.SavePath = ""
@@ -145,7 +154,8 @@ func (c *client) addPages(ctx context.Context, tid int64, kind *TaskType, next f
 }
 
 // addFirst gives an existing task the first items that it does not know, and
-// opens it again when it was over.
+// opens it again when it was over. One that is scheduled does them in its next
+// run.
 func (c *client) addFirst(ctx context.Context, stored StoredTask, kind *TaskType, items []Item, next func() (Item, error, bool), more bool) error {
 	if stored.Type != kind.Name {
 		return &FieldError{"Key", fmt.Sprintf("belongs to task %d of type %s", stored.TID, stored.Type)}
@@ -176,7 +186,10 @@ func (c *client) addFirst(ctx context.Context, stored StoredTask, kind *TaskType
 
 // reopen makes a task that was over ready to start when it has items again.
 func (c *client) reopen(ctx context.Context, stored StoredTask, kind *TaskType) error {
-	change := TaskChange{Seeded: new(true)}
+	change := TaskChange{}
+	if stored.Schedule == "" { // else a run may be listing them
+		change.Seeded = new(true)
+	}
 	if stored.State == StateOver {
 		counts, err := c.config.Store.CountItems(ctx, stored.TID)
 		if err != nil {
@@ -185,7 +198,7 @@ func (c *client) reopen(ctx context.Context, stored StoredTask, kind *TaskType) 
 		if stage := kind.nextStage(counts); stage != nil {
 			change.State, change.Stage = new(StateWaitStart), new(stage.Stage.Name())
 			change.Round, change.Idle, change.Error = new(0), new(0), new("")
-			change.FinishedAt = new(time.Time)
+			change.FinishedAt, change.Runs = new(time.Time), new(stored.Runs+1)
 		}
 	}
 	if err := c.config.Store.UpdateTask(ctx, stored.TID, change); err != nil {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/pixivoc/pixivoc/internal/fetch"
 	"github.com/pixivoc/pixivoc/internal/fsafe"
 )
@@ -44,6 +46,7 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		Kind:         download.kind(),
 		FixExtension: true,
 		Timeout:      run.timeout(),
+		Limiters:     []*rate.Limiter{run.client.bytes, run.job.live.bandwidth},
 		SHA256:       run.client.config.SHA256,
 		Progress:     run.job.live.received,
 		Refuse:       download.guarded(s.Logger()),

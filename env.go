@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
+
+	"github.com/pixivoc/pixivoc/internal/schedule"
 )
 
-// Env holds the five settings of PixivOC. A Client has one Env at a time; it
+// Env holds the five settings of PixivOC, and limits of our own making. A Client has one Env at a time; it
 // is changed with Client.UpdateEnv, takes effect without a restart and
 // survives one. An Env is a value: changing a copy changes nothing else.
 //
@@ -38,6 +41,19 @@ type Env struct {
 	// each round that leaves items behind. Default true. Obeyed from the next
 	// round.
 	Increment bool
+	// BandwidthLimit bounds what the files of all tasks together bring in, in
+	// bytes a second. 0 is no limit and the default; else at least
+	// MinBandwidthLimit. Obeyed at once, also by files that are under way.
+	BandwidthLimit int64
+	// DailyCap is how many paced requests are made on one day of the machine's
+	// clock, from midnight to midnight; then all wait for the next day. Files
+	// and logins do not count. 0 is no cap and the default. Obeyed at once.
+	DailyCap int
+	// QuietHours is a part of each day in which no paced request is made and no
+	// file begun: "" for none, the default, or "01:00-07:00" by the clock of the
+	// machine or, with "TZ=Asia/Tokyo " in front, by another one. It may reach
+	// over midnight. Obeyed at once; files that are under way end.
+	QuietHours string
 }
 
 // Bounds of the settings. The socket protocol of PixivOC speaks of whole
@@ -72,6 +88,9 @@ type EnvPatch struct {
 	ConcurrencyNumber *int
 	IntervalTime      *time.Duration
 	Increment         *bool
+	BandwidthLimit    *int64
+	DailyCap          *int
+	QuietHours        *string
 }
 
 // Apply returns e with the changes of patch, or a *FieldError for the first
@@ -90,6 +109,11 @@ func (e Env) Apply(patch EnvPatch) (Env, error) {
 	set(&e.ConcurrencyNumber, patch.ConcurrencyNumber)
 	set(&e.IntervalTime, patch.IntervalTime)
 	set(&e.Increment, patch.Increment)
+	set(&e.BandwidthLimit, patch.BandwidthLimit)
+	set(&e.DailyCap, patch.DailyCap)
+	if patch.QuietHours != nil {
+		e.QuietHours = strings.Join(strings.Fields(*patch.QuietHours), " ")
+	}
 	if err := e.Validate(); err != nil {
 		return Env{}, err
 	}
@@ -112,6 +136,15 @@ func (e Env) Validate() error {
 	}
 	if e.IntervalTime < 0 || e.IntervalTime > MaxIntervalTime {
 		return &FieldError{"IntervalTime", fmt.Sprintf("%s is not between 0s and %s", e.IntervalTime, MaxIntervalTime)}
+	}
+	if err := checkBandwidth(e.BandwidthLimit); err != nil {
+		return err
+	}
+	if e.DailyCap < 0 {
+		return &FieldError{"DailyCap", fmt.Sprintf("%d is negative; 0 is no cap", e.DailyCap)}
+	}
+	if _, err := schedule.ParseWindow(e.QuietHours); err != nil {
+		return &FieldError{"QuietHours", err.Error()}
 	}
 	if e.ProxyMode != ModeProxy && e.Proxy != "" {
 		return &FieldError{"Proxy", "belongs to ProxyMode 1 only; leave it empty"}
@@ -149,6 +182,9 @@ type storedEnv struct {
 	ConcurrencyNumber int       `json:"concurrency_number"`
 	IntervalTimeMS    int64     `json:"interval_time_ms"`
 	Increment         bool      `json:"increment"`
+	BandwidthLimit    int64     `json:"bandwidth_limit,omitempty"`
+	DailyCap          int       `json:"daily_cap,omitempty"`
+	QuietHours        string    `json:"quiet_hours,omitempty"`
 }
 
 func storedEnvOf(e Env) storedEnv {
@@ -160,6 +196,9 @@ func storedEnvOf(e Env) storedEnv {
 		ConcurrencyNumber: e.ConcurrencyNumber,
 		IntervalTimeMS:    e.IntervalTime.Milliseconds(),
 		Increment:         e.Increment,
+		BandwidthLimit:    e.BandwidthLimit,
+		DailyCap:          e.DailyCap,
+		QuietHours:        e.QuietHours,
 	}
 }
 
@@ -172,6 +211,9 @@ func (s storedEnv) env() Env {
 		ConcurrencyNumber: s.ConcurrencyNumber,
 		IntervalTime:      time.Duration(s.IntervalTimeMS) * time.Millisecond,
 		Increment:         s.Increment,
+		BandwidthLimit:    s.BandwidthLimit,
+		DailyCap:          s.DailyCap,
+		QuietHours:        s.QuietHours,
 	}
 }
 

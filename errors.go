@@ -56,6 +56,15 @@ const (
 	ReasonOther     = "other"
 )
 
+// The stable words for why a task ended in StateError, beside ReasonOther.
+const (
+	ReasonLogin      = "login"       // nobody is logged in, or the login was refused
+	ReasonAccount    = "account"     // the site says that something is wrong with the account
+	ReasonSavePath   = "save_path"   // the save path cannot be written
+	ReasonProxyLogin = "proxy_login" // the proxy wants another user or password
+	ReasonNoProgress = "no_progress" // round after round brought nothing
+)
+
 // FieldError refuses a value that somebody gave.
 type FieldError struct {
 	Field  string // as it is called in the API, for instance "Timeout"

@@ -3,6 +3,8 @@ package pixivoc
 import (
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // liveTask is the task as its run knows it, ahead of the store's counters.
@@ -13,12 +15,14 @@ type liveTask struct {
 	running bool   // the run has not ended
 	waiting string // what a running task waits for
 	counts  map[string]ItemCount
-	speed   meter
-	shown   time.Time // of the last event about progress
+	// bandwidth is what the limit of the task leaves.
+	bandwidth *rate.Limiter
+	speed     meter
+	shown     time.Time // of the last event about progress
 }
 
 func newLiveTask(task StoredTask) *liveTask {
-	return &liveTask{task: task, state: StateQueued}
+	return &liveTask{task: task, state: StateQueued, bandwidth: newBandwidth(task.BandwidthLimit)}
 }
 
 // stored returns the task as it is stored.
@@ -30,16 +34,29 @@ func (l *liveTask) stored() StoredTask {
 
 // apply changes the task as UpdateTask does. mu is held.
 func (l *liveTask) apply(change TaskChange) {
-	set(&l.task.State, change.State)
-	set(&l.task.Seeded, change.Seeded)
-	set(&l.task.Stage, change.Stage)
-	set(&l.task.Round, change.Round)
-	set(&l.task.Idle, change.Idle)
-	set(&l.task.Error, change.Error)
-	set(&l.task.FinishedAt, change.FinishedAt)
+	l.task.apply(change)
+	if change.BandwidthLimit != nil {
+		setBandwidth(l.bandwidth, *change.BandwidthLimit)
+	}
 	if change.State != nil {
 		l.state, l.waiting = *change.State, ""
 	}
+}
+
+// apply does what TaskStore.UpdateTask does to the stored task.
+func (t *StoredTask) apply(change TaskChange) {
+	set(&t.State, change.State)
+	set(&t.Seeded, change.Seeded)
+	set(&t.Stage, change.Stage)
+	set(&t.Round, change.Round)
+	set(&t.Idle, change.Idle)
+	set(&t.Error, change.Error)
+	set(&t.ErrorReason, change.ErrorReason)
+	set(&t.Runs, change.Runs)
+	set(&t.Schedule, change.Schedule)
+	set(&t.BandwidthLimit, change.BandwidthLimit)
+	set(&t.FinishedAt, change.FinishedAt)
+	set(&t.NextRun, change.NextRun)
 }
 
 // change runs f on the live task under its lock.
@@ -93,19 +110,24 @@ func (l *liveTask) info() (info TaskInfo, known bool) {
 // infoOf makes the information that the store alone can give.
 func infoOf(task StoredTask, counts map[string]ItemCount) TaskInfo {
 	info := TaskInfo{
-		Over:       task.State == StateOver,
-		TID:        task.TID,
-		TaskName:   task.Name,
-		TypeName:   task.Type,
-		StageName:  task.Stage,
-		SavePath:   task.SavePath,
-		State:      task.State,
-		Keyword:    task.Keyword,
-		Group:      task.Group,
-		Bytes:      task.Bytes,
-		CreatedAt:  task.CreatedAt,
-		FinishedAt: task.FinishedAt,
-		Error:      task.Error,
+		Over:           task.State == StateOver,
+		TID:            task.TID,
+		TaskName:       task.Name,
+		TypeName:       task.Type,
+		StageName:      task.Stage,
+		SavePath:       task.SavePath,
+		State:          task.State,
+		Keyword:        task.Keyword,
+		Group:          task.Group,
+		Bytes:          task.Bytes,
+		CreatedAt:      task.CreatedAt,
+		FinishedAt:     task.FinishedAt,
+		Schedule:       task.Schedule,
+		NextRun:        task.NextRun,
+		Runs:           task.Runs,
+		BandwidthLimit: task.BandwidthLimit,
+		Error:          task.Error,
+		ErrorReason:    task.ErrorReason,
 	}
 	all := ItemCount{}
 	for _, count := range counts {

@@ -25,6 +25,9 @@ const (
 	maxReach       = 1 << 20          // rounds; no task comes that far
 )
 
+// errNoProgress ends a task for which trying again has been of no use.
+var errNoProgress = errors.New("no progress")
+
 // taskRun is one run of a task, from the queue to its end.
 type taskRun struct {
 	client *client
@@ -68,37 +71,42 @@ func (r *taskRun) end(ctx context.Context, cause error) bool {
 		return true // stopped; who did it writes the state
 	}
 	defer unlock()
-	kind := EventTaskChanged
 	if cause == nil {
-		kind = EventTaskOver
 		counts, err := r.client.config.Store.CountItems(ctx, r.task.TID)
 		if err == nil && r.kind.nextStage(counts) != nil {
 			return false
 		}
 	}
-	r.saveEnd(ctx, cause)
+	stored := r.saveEnd(ctx, cause)
 	r.client.queue.retire(r.job)
+	kind := EventTaskChanged
+	if stored.State == StateOver {
+		kind = EventTaskOver
+	}
 	r.client.publishTask(context.Background(), kind, r.task.TID)
+	r.client.plan(stored)
 	return true
 }
 
-// saveEnd writes the final state. A full disk is waited out, and other faults
-// for a moment: a task that is over must not look as if it were not.
-func (r *taskRun) saveEnd(ctx context.Context, cause error) {
-	change := TaskChange{State: new(StateOver), Stage: new(StageOver), FinishedAt: new(time.Now().UTC())}
+// saveEnd writes the final state and returns the task with it. A full disk is
+// waited out, and other faults for a moment: a task that is over must not look
+// as if it were not.
+func (r *taskRun) saveEnd(ctx context.Context, cause error) (stored StoredTask) {
 	if cause != nil {
 		r.log.Info("task gave up", "error", cause)
-		change = TaskChange{State: new(StateError), Error: new(shorten(cause.Error()))}
 	}
+	stored = r.job.live.stored() // with a schedule that was changed meanwhile
+	change := closing(stored, cause)
+	stored.apply(change)
 	for tries := 1; ; tries++ {
 		err := notFound(r.client.config.Store.UpdateTask(context.WithoutCancel(ctx), r.task.TID, change))
 		if err == nil {
-			return
+			return stored
 		}
 		r.log.Error("save the end of the task", "error", err)
 		again := errors.Is(err, ErrDiskFull) || Retryable(err) && tries < saveTries
 		if !again || pause(ctx, diskPause) != nil {
-			return
+			return StoredTask{}
 		}
 	}
 }
@@ -131,6 +139,9 @@ func (r *taskRun) run(ctx context.Context) (err error) {
 // step does one round of the first stage that has something to do. over says
 // that no stage has.
 func (r *taskRun) step(ctx context.Context) (over bool, err error) {
+	if !r.task.Seeded {
+		return false, r.reseed(ctx)
+	}
 	counts, err := r.client.config.Store.CountItems(ctx, r.task.TID)
 	if err != nil {
 		return false, fmt.Errorf("count items: %w", notFound(err))
@@ -195,7 +206,7 @@ func (r *taskRun) pass(ctx context.Context, spec *StageSpec) error {
 		return err
 	}
 	if idle >= r.client.config.MaxIdleRounds {
-		return fmt.Errorf("no progress in %d rounds, items left: %d; first cause: %w", idle, result.again, result.cause)
+		return fmt.Errorf("%w in %d rounds, items left: %d; first cause: %w", errNoProgress, idle, result.again, result.cause)
 	}
 	r.show(StateDownloading, fmt.Sprintf("failed for now, to be tried again: %d; first cause: %s", result.again, shorten(result.cause.Error())))
 	return pause(ctx, roundPause(idle))

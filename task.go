@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// State is where a task stands. The words are those of PixivOC, with Queued
-// and DiskFull added.
+// State is where a task stands. The words are those of PixivOC, with Queued,
+// DiskFull and Scheduled added.
 type State string
 
 // The states of a task.
@@ -26,13 +26,18 @@ const (
 	StateDiskFull State = "DiskFull"
 	// StateStopped: stopped by Task.Stop; Start goes on where it stopped.
 	StateStopped State = "Stopped"
+	// StateScheduled: waits for its schedule to open it again, at
+	// TaskInfo.NextRun.
+	StateScheduled State = "Scheduled"
 	// StateOver: every item is done or failed for good.
 	StateOver State = "Over"
-	// StateError: given up, see TaskInfo.Error; Start tries again.
+	// StateError: given up, see TaskInfo.Error; Start tries again, and so does
+	// the schedule when there is one.
 	StateError State = "Error"
 )
 
-// StageOver is the stage name of a task that is over (PixivOC's last stage).
+// StageOver is the stage name of a task that is over (PixivOC's last stage) or
+// scheduled.
 const StageOver = "TaskOver"
 
 // Task is one job of a Client. A Task is a handle: it holds no state of its
@@ -46,13 +51,15 @@ type Task interface {
 	// Info returns the task as it stands now.
 	Info(ctx context.Context) (TaskInfo, error)
 
-	// Start puts the task into the queue and returns at once. Starting a task
+	// Start puts the task into the queue and returns at once. A task that has a
+	// schedule and waits for its next run is opened again now. Starting a task
 	// that is queued, running or over changes nothing.
 	Start(ctx context.Context) error
 
 	// Stop takes the task out of the queue or ends its run. It answers before
 	// running requests have ended; Wait waits for them. What is on disk is
-	// kept and resumed. Stopping a task that does not run changes nothing.
+	// kept and resumed. A schedule rests until the task is started. Stopping a
+	// task that neither runs nor waits to run changes nothing.
 	Stop(ctx context.Context) error
 
 	// Delete stops the task, waits until nothing of it runs, and removes it
@@ -61,9 +68,19 @@ type Task interface {
 	Delete(ctx context.Context, options DeleteOptions) error
 
 	// Wait blocks until the task neither runs nor waits to run: until it is
-	// StateWaitStart, StateStopped, StateOver or StateError. The error is never the task's own
-	// (see TaskInfo.Error) but the context's, ErrTaskNotFound or ErrClosed.
+	// StateWaitStart, StateStopped, StateScheduled, StateOver or StateError.
+	// The error is never the task's own (see TaskInfo.Error) but the context's,
+	// ErrTaskNotFound or ErrClosed.
 	Wait(ctx context.Context) (TaskInfo, error)
+
+	// SetSchedule changes TaskSpec.Schedule, "" to none. A task that is over is
+	// scheduled then; one that was scheduled is over without. A text that is no
+	// schedule gives a *FieldError.
+	SetSchedule(ctx context.Context, schedule string) error
+
+	// SetBandwidthLimit changes TaskSpec.BandwidthLimit, at once and for files
+	// that are under way. A value out of bounds gives a *FieldError.
+	SetBandwidthLimit(ctx context.Context, limit int64) error
 
 	// Items lists the task's items in the order they were found, page by
 	// page, so a large task needs no more memory than a small one.
@@ -115,9 +132,25 @@ type TaskInfo struct {
 	// QueuePosition is 1 for the next task to run, 0 for one not in the queue.
 	QueuePosition int       `json:"queue_position,omitempty"`
 	CreatedAt     time.Time `json:"created_at"`
-	FinishedAt    time.Time `json:"finished_at,omitzero"`
+	// FinishedAt is when the task, or the last run of its schedule, came to its
+	// end.
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+	// Schedule is TaskSpec.Schedule, with single blanks.
+	Schedule string `json:"schedule,omitempty"`
+	// NextRun is when the schedule opens the task again. It is zero when there
+	// is no schedule, and while the task waits, runs or is stopped.
+	NextRun time.Time `json:"next_run,omitzero"`
+	// Runs counts how often the task was opened: by its first start, by its
+	// schedule, by Start between two runs, and by Create with its key.
+	Runs int `json:"runs,omitempty"`
+	// BandwidthLimit is TaskSpec.BandwidthLimit.
+	BandwidthLimit int64 `json:"bandwidth_limit,omitempty"`
 	// Error says why the task ended in Error, or what a running one waits for.
 	Error string `json:"error,omitempty"`
+	// ErrorReason is the stable word for why the task ended in Error: one of
+	// ReasonAccount, ReasonLogin, ReasonSavePath, ReasonProxyLogin,
+	// ReasonNoProgress and ReasonOther.
+	ErrorReason string `json:"error_reason,omitempty"`
 	// LimitedUntil is when paced requests go on after a rate limit; zero when
 	// there is none.
 	LimitedUntil time.Time `json:"limited_until,omitzero"`
@@ -139,13 +172,30 @@ type TaskSpec struct {
 	Group string
 	// Options is for the task type, or nil.
 	Options json.RawMessage
+	// Schedule lets the task run again and again: "" for no schedule, "every
+	// 6h" for so long after the end of each run (from a minute to a year; "2d"
+	// and "1w" are days and weeks), or a cron line of five fields, minute, hour,
+	// day of month, month and day of week, such as "30 4 * * mon-fri", by the
+	// clock of the machine or, with "TZ=Asia/Tokyo " in front, by another one.
+	//
+	// The first run begins with Start. A task whose items are all done is
+	// StateScheduled until the next one, which reads the lists anew and does
+	// what is new. Runs that were missed because the process or the machine was
+	// asleep are made up for by one. Schedules are obeyed by a client with
+	// Config.AutoStart. A task with an Input cannot have one, because its list
+	// cannot be read again.
+	Schedule string
+	// BandwidthLimit bounds what the files of the task bring in, in bytes a
+	// second, beside Env.BandwidthLimit; 0 is no limit, else at least
+	// MinBandwidthLimit.
+	BandwidthLimit int64
 	// Input, when the type reads one, takes the place of Keyword for lists of
 	// any length. Create reads it to the end and does not close it.
 	Input io.Reader
 	// Key, when not empty, names the task for its maker: Create with the key
 	// of an existing task returns that task. First items that it does not
 	// know yet are added, and a task that was over is opened again: it lists
-	// anew and fetches only what is new.
+	// anew and fetches only what is new. Its other fields stay as they are.
 	Key string
 }
 

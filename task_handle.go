@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"time"
 )
 
 // task is the Task that a client hands out.
@@ -37,22 +38,30 @@ func (t task) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !stored.Seeded {
+	if !stored.Seeded && stored.Schedule == "" {
 		return fmt.Errorf("start task %d: its list was not read to the end; create it again with the same key: %w", t.tid, ErrState)
 	}
 	if stored.State == StateOver {
 		return nil
 	}
-	if _, err := c.taskType(stored.Type); err != nil {
-		return fmt.Errorf("start task %d: %w", t.tid, err)
+	return c.startTask(ctx, stored)
+}
+
+// startTask puts a task that may run into the queue, for a caller that holds
+// the task's lock.
+func (c *client) startTask(ctx context.Context, stored StoredTask) error {
+	kind, err := c.taskType(stored.Type)
+	if err != nil {
+		return fmt.Errorf("start task %d: %w", stored.TID, err)
 	}
-	if j, _ := c.queue.find(t.tid); j == nil || stored.State != StateQueued {
-		change := TaskChange{State: new(StateQueued), Error: new(""), Idle: new(0)}
-		if err := c.config.Store.UpdateTask(ctx, t.tid, change); err != nil {
-			return fmt.Errorf("start task %d: %w", t.tid, notFound(err))
+	if j, _ := c.queue.find(stored.TID); j == nil || stored.State != StateQueued {
+		change := opening(stored, kind)
+		if err := c.config.Store.UpdateTask(ctx, stored.TID, change); err != nil {
+			return fmt.Errorf("start task %d: %w", stored.TID, notFound(err))
 		}
-		stored.State, stored.Error, stored.Idle = StateQueued, "", 0
+		stored.apply(change)
 	}
+	c.agenda.Remove(stored.TID)
 	// Told before the run can tell anything itself.
 	if info, err := c.describe(ctx, stored); err == nil && !info.Running {
 		info.State = StateQueued
@@ -84,13 +93,15 @@ func (t task) Stop(ctx context.Context) error {
 // job, when there is one, still runs.
 func (c *client) stopTask(ctx context.Context, stored StoredTask) (*job, error) {
 	ending := c.queue.stop(stored.TID)
-	if stored.State != StateQueued {
+	c.agenda.Remove(stored.TID)
+	if stored.State != StateQueued && stored.NextRun.IsZero() {
 		return ending, nil
 	}
 	if ending != nil {
 		ending.live.change(func(l *liveTask) { l.state, l.waiting = StateStopped, "" })
 	}
-	if err := c.config.Store.UpdateTask(ctx, stored.TID, TaskChange{State: new(StateStopped)}); err != nil {
+	change := TaskChange{State: new(StateStopped), NextRun: new(time.Time)}
+	if err := c.config.Store.UpdateTask(ctx, stored.TID, change); err != nil {
 		return ending, fmt.Errorf("stop task %d: %w", stored.TID, notFound(err))
 	}
 	c.publishTask(ctx, EventTaskChanged, stored.TID)

@@ -383,6 +383,120 @@ func (_c *Task_Records_Call) RunAndReturn(run func(ctx context.Context, query pi
 	return _c
 }
 
+// SetBandwidthLimit provides a mock function for the type Task
+func (_mock *Task) SetBandwidthLimit(ctx context.Context, limit int64) error {
+	ret := _mock.Called(ctx, limit)
+
+	if len(ret) == 0 {
+		panic("no return value specified for SetBandwidthLimit")
+	}
+
+	var r0 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, int64) error); ok {
+		r0 = returnFunc(ctx, limit)
+	} else {
+		r0 = ret.Error(0)
+	}
+	return r0
+}
+
+// Task_SetBandwidthLimit_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'SetBandwidthLimit'
+type Task_SetBandwidthLimit_Call struct {
+	*mock.Call
+}
+
+// SetBandwidthLimit is a helper method to define mock.On call
+//   - ctx context.Context
+//   - limit int64
+func (_e *Task_Expecter) SetBandwidthLimit(ctx any, limit any) *Task_SetBandwidthLimit_Call {
+	return &Task_SetBandwidthLimit_Call{Call: _e.mock.On("SetBandwidthLimit", ctx, limit)}
+}
+
+func (_c *Task_SetBandwidthLimit_Call) Run(run func(ctx context.Context, limit int64)) *Task_SetBandwidthLimit_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 int64
+		if args[1] != nil {
+			arg1 = args[1].(int64)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Task_SetBandwidthLimit_Call) Return(err error) *Task_SetBandwidthLimit_Call {
+	_c.Call.Return(err)
+	return _c
+}
+
+func (_c *Task_SetBandwidthLimit_Call) RunAndReturn(run func(ctx context.Context, limit int64) error) *Task_SetBandwidthLimit_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
+// SetSchedule provides a mock function for the type Task
+func (_mock *Task) SetSchedule(ctx context.Context, schedule string) error {
+	ret := _mock.Called(ctx, schedule)
+
+	if len(ret) == 0 {
+		panic("no return value specified for SetSchedule")
+	}
+
+	var r0 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, string) error); ok {
+		r0 = returnFunc(ctx, schedule)
+	} else {
+		r0 = ret.Error(0)
+	}
+	return r0
+}
+
+// Task_SetSchedule_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'SetSchedule'
+type Task_SetSchedule_Call struct {
+	*mock.Call
+}
+
+// SetSchedule is a helper method to define mock.On call
+//   - ctx context.Context
+//   - schedule string
+func (_e *Task_Expecter) SetSchedule(ctx any, schedule any) *Task_SetSchedule_Call {
+	return &Task_SetSchedule_Call{Call: _e.mock.On("SetSchedule", ctx, schedule)}
+}
+
+func (_c *Task_SetSchedule_Call) Run(run func(ctx context.Context, schedule string)) *Task_SetSchedule_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 string
+		if args[1] != nil {
+			arg1 = args[1].(string)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Task_SetSchedule_Call) Return(err error) *Task_SetSchedule_Call {
+	_c.Call.Return(err)
+	return _c
+}
+
+func (_c *Task_SetSchedule_Call) RunAndReturn(run func(ctx context.Context, schedule string) error) *Task_SetSchedule_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Start provides a mock function for the type Task
 func (_mock *Task) Start(ctx context.Context) error {
 	ret := _mock.Called(ctx)

@@ -24,7 +24,7 @@ type flow struct {
 	end    int64 // offset behind the last byte of this body, or unknown
 	buf    []byte
 	filled int
-	rate   rate
+	floor  floor
 	began  time.Time
 	last   time.Time // of the last write
 }
@@ -37,7 +37,7 @@ func (t *transfer) stream(response *http.Response, dog *watchdog, end int64) err
 	now := time.Now()
 	f := &flow{
 		transfer: t, body: response.Body, dog: dog, end: end, buf: *buf, began: now, last: now,
-		rate: rate{floor: t.request.MinRate, window: t.request.Timeout, since: now},
+		floor: floor{rate: t.request.MinRate, window: t.request.Timeout, since: now},
 	}
 	ended, err := f.copy()
 	if err != nil {
@@ -71,11 +71,14 @@ func (f *flow) copy() (ended bool, err error) {
 		var readErr error
 		if len(room) > 0 {
 			var n int
-			n, readErr = f.body.Read(room)
+			n, readErr = f.body.Read(room[:f.portion(len(room))])
 			f.dog.poke()
 			f.filled += n
 			f.bytes += int64(n)
 			if err := f.checkFlow(n); err != nil {
+				return false, err
+			}
+			if err := f.pay(n); err != nil {
 				return false, err
 			}
 		}
@@ -143,7 +146,7 @@ func (f *flow) checkFlow(n int) error {
 	if most := f.request.MaxBytes; most > 0 && f.part.size+int64(f.filled) > most {
 		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
 	}
-	return f.rate.add(n)
+	return f.floor.add(n)
 }
 
 // flush writes the buffer to the part. What the content is must be known before
@@ -199,16 +202,16 @@ func (f *flow) worthRecording() bool {
 		(f.part.size >= f.fetcher.options.ResumeSize || time.Since(f.began) > recordAfter)
 }
 
-// rate finds bodies that are slower than a floor, over windows of one time-out.
-type rate struct {
-	floor  int64 // bytes a second
+// floor finds bodies that are slower than a rate, over windows of one time-out.
+type floor struct {
+	rate   int64 // bytes a second
 	window time.Duration
 	since  time.Time
 	bytes  int64
 }
 
-func (r *rate) add(n int) error {
-	if r.floor <= 0 || r.window <= 0 {
+func (r *floor) add(n int) error {
+	if r.rate <= 0 || r.window <= 0 {
 		return nil
 	}
 	r.bytes += int64(n)
@@ -216,7 +219,7 @@ func (r *rate) add(n int) error {
 	if passed < r.window {
 		return nil
 	}
-	if float64(r.bytes) < float64(r.floor)*passed.Seconds() {
+	if float64(r.bytes) < float64(r.rate)*passed.Seconds() {
 		return ErrTooSlow
 	}
 	r.since, r.bytes = time.Now(), 0

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/pixivoc/pixivoc/internal/fsafe"
 )
 
@@ -84,8 +86,12 @@ type Request struct {
 	// so the transport must allow as many as there are transfers.
 	Timeout time.Duration
 	// MinRate is the lowest rate in bytes a second, measured over Timeout, at
-	// which a body may come. Zero: any.
+	// which a body may come. Waiting for Limiters does not count. Zero: any.
 	MinRate int64
+	// Limiters bound how fast the bytes of bodies come, all of them together.
+	// A token is a byte; a burst of less than a few hundred bytes is slow. They
+	// may be shared and changed at any time. A limit of rate.Inf is none.
+	Limiters []*rate.Limiter
 	// MaxBytes is the longest file that is accepted. Zero: any length.
 	MaxBytes int64
 	// Size is the length in bytes that the file must have. Zero: not known.

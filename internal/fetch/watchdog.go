@@ -16,6 +16,7 @@ import (
 type watchdog struct {
 	limit  time.Duration
 	cancel context.CancelCauseFunc
+	done   <-chan struct{} // of the context
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -27,7 +28,7 @@ type watchdog struct {
 // context. The caller must call stop.
 func watch(ctx context.Context, limit time.Duration) (context.Context, *watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watchdog{limit: limit, cancel: cancel}
+	w := &watchdog{limit: limit, cancel: cancel, done: ctx.Done()}
 	if limit <= 0 {
 		return ctx, w
 	}

@@ -32,8 +32,8 @@ type Agenda struct {
 	now func() time.Time
 	// due is told what is due, which is in the agenda no longer; moved, that a
 	// time was corrected.
-	due   func(id int64)
-	moved func(id int64, at time.Time)
+	due   func(ctx context.Context, id int64)
+	moved func(ctx context.Context, id int64, at time.Time)
 
 	mu      sync.Mutex
 	entries map[int64]entry
@@ -47,7 +47,7 @@ type entry struct {
 
 // NewAgenda makes an empty agenda. due and moved are called by Run, one at a
 // time, and may use the agenda.
-func NewAgenda(now func() time.Time, due func(id int64), moved func(id int64, at time.Time)) *Agenda {
+func NewAgenda(now func() time.Time, due func(ctx context.Context, id int64), moved func(ctx context.Context, id int64, at time.Time)) *Agenda {
 	return &Agenda{now: now, due: due, moved: moved, entries: map[int64]entry{}, changed: make(chan struct{})}
 }
 
@@ -79,7 +79,7 @@ func (a *Agenda) Run(ctx context.Context) {
 	for {
 		now := a.now().Round(0)
 		if now.Before(last.Add(-Look)) {
-			a.correct(now)
+			a.correct(ctx, now)
 		}
 		last = now
 		next, changed := a.callDue(ctx, now)
@@ -106,7 +106,7 @@ func (a *Agenda) callDue(ctx context.Context, now time.Time) (next time.Time, ch
 			return at, changed
 		}
 		a.Remove(id)
-		a.due(id)
+		a.due(ctx, id)
 	}
 	return time.Time{}, nil
 }
@@ -126,7 +126,7 @@ func (a *Agenda) first() (id int64, at time.Time, changed <-chan struct{}) {
 
 // correct looks at every time again after the clock was put back: a time that
 // was reckoned from a clock far ahead would never come.
-func (a *Agenda) correct(now time.Time) {
+func (a *Agenda) correct(ctx context.Context, now time.Time) {
 	a.mu.Lock()
 	moved := map[int64]time.Time{}
 	for id, e := range a.entries {
@@ -137,6 +137,6 @@ func (a *Agenda) correct(now time.Time) {
 	}
 	a.mu.Unlock()
 	for id, at := range moved {
-		a.moved(id, at)
+		a.moved(ctx, id, at)
 	}
 }

@@ -45,11 +45,11 @@ type diary struct {
 
 func newDiary(t *testing.T) *diary {
 	d := &diary{moved: map[int64]time.Time{}}
-	d.agenda = schedule.NewAgenda(d.clock.now, func(id int64) {
+	d.agenda = schedule.NewAgenda(d.clock.now, func(_ context.Context, id int64) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.due = append(d.due, id)
-	}, func(id int64, at time.Time) {
+	}, func(_ context.Context, id int64, at time.Time) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.moved[id] = at

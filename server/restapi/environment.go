@@ -16,6 +16,9 @@ type environmentPatch struct {
 	ConcurrencyNumber *int               `json:"concurrency_number"`
 	IntervalTimeMS    *int64             `json:"interval_time_ms"`
 	Increment         *bool              `json:"increment"`
+	BandwidthLimit    *int64             `json:"bandwidth_limit"`
+	DailyCap          *int               `json:"daily_cap"`
+	QuietHours        *string            `json:"quiet_hours"`
 }
 
 func (a *API) getEnvironment(w http.ResponseWriter, _ *http.Request) error {
@@ -29,6 +32,7 @@ func (a *API) patchEnvironment(w http.ResponseWriter, r *http.Request) error {
 	}
 	patch := pixivoc.EnvPatch{
 		Proxy: given.Proxy, Hosts: given.Hosts, ConcurrencyNumber: given.ConcurrencyNumber, Increment: given.Increment,
+		BandwidthLimit: given.BandwidthLimit, DailyCap: given.DailyCap, QuietHours: given.QuietHours,
 	}
 	if given.ProxyMode != nil {
 		patch.ProxyMode = new(pixivoc.ProxyMode(*given.ProxyMode))

@@ -82,7 +82,7 @@ func (f *feed) take(event pixivoc.Event) {
 // count keeps book of a task. The caller holds mu.
 func (f *feed) count(info pixivoc.TaskInfo) {
 	switch info.State {
-	case pixivoc.StateOver, pixivoc.StateStopped, pixivoc.StateError:
+	case pixivoc.StateOver, pixivoc.StateStopped, pixivoc.StateScheduled, pixivoc.StateError:
 		delete(f.open, info.TID)
 	default:
 		f.open[info.TID] = true

@@ -162,6 +162,14 @@ func jsonName(field string) string {
 		return "interval_time_ms"
 	case "Increment":
 		return "increment"
+	case "BandwidthLimit":
+		return "bandwidth_limit"
+	case "DailyCap":
+		return "daily_cap"
+	case "QuietHours":
+		return "quiet_hours"
+	case "Schedule":
+		return "schedule"
 	case "TaskName", "Name":
 		return "name"
 	case "Keyword":

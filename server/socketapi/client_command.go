@@ -40,6 +40,7 @@ func (c *Conn) Create(ctx context.Context, spec pixivoc.TaskSpec) (info pixivoc.
 	err = c.invoke(ctx, CommandCreate, createArguments{
 		Type: spec.Type, Name: spec.Name, Keyword: spec.Keyword, SavePath: spec.SavePath,
 		Group: spec.Group, Options: spec.Options, Key: spec.Key, Input: spec.Input != nil,
+		Schedule: spec.Schedule, BandwidthLimit: spec.BandwidthLimit,
 	}, &info, again)
 	return info, err
 }
@@ -111,6 +112,17 @@ func (c *Conn) Stop(ctx context.Context, tid int64) error {
 // Delete deletes a task, as pixivoc.Task.Delete does.
 func (c *Conn) Delete(ctx context.Context, tid int64, options pixivoc.DeleteOptions) error {
 	return c.invoke(ctx, CommandDelete, deleteArguments{tid, options.Files}, nil, onceOnly)
+}
+
+// SetSchedule changes the schedule of a task, as pixivoc.Task.SetSchedule does.
+func (c *Conn) SetSchedule(ctx context.Context, tid int64, schedule string) error {
+	return c.invoke(ctx, CommandChange, changeArguments{TID: tid, Schedule: &schedule}, nil, isRepeatable)
+}
+
+// SetBandwidthLimit changes the limit of a task, as
+// pixivoc.Task.SetBandwidthLimit does.
+func (c *Conn) SetBandwidthLimit(ctx context.Context, tid int64, limit int64) error {
+	return c.invoke(ctx, CommandChange, changeArguments{TID: tid, BandwidthLimit: &limit}, nil, isRepeatable)
 }
 
 // Items lists the items of a task, page by page. query.Task and query.Limit
@@ -232,6 +244,7 @@ func (c *Conn) UpdateEnv(ctx context.Context, patch pixivoc.EnvPatch) (pixivoc.E
 	in := SettingsPatch{
 		ProxyMode: patch.ProxyMode, Proxy: patch.Proxy, Hosts: patch.Hosts,
 		ConcurrencyNumber: patch.ConcurrencyNumber, Increment: patch.Increment,
+		BandwidthLimit: patch.BandwidthLimit, DailyCap: patch.DailyCap, QuietHours: patch.QuietHours,
 	}
 	if patch.Timeout != nil {
 		in.TimeoutMS = new(patch.Timeout.Milliseconds())
@@ -251,5 +264,8 @@ func (s Settings) env() pixivoc.Env {
 		ConcurrencyNumber: s.ConcurrencyNumber,
 		IntervalTime:      time.Duration(s.IntervalTimeMS) * time.Millisecond,
 		Increment:         s.Increment,
+		BandwidthLimit:    s.BandwidthLimit,
+		DailyCap:          s.DailyCap,
+		QuietHours:        s.QuietHours,
 	}
 }

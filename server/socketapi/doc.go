@@ -64,7 +64,8 @@
 //	1000 Hello         {}                                      Greeting
 //	1001 Authenticate  {}, with the key Token                  Greeting
 //	1002 Create        {type, name, keyword, save_path, group,
-//	                    options, key, input}                   task
+//	                    options, key, input, schedule,
+//	                    bandwidth_limit}                       task
 //	1003 Subscribe     {events, items}                         null
 //	1004 Items         {tid, stage, state, after, limit}       {list, more}
 //	1005 Records       {tid, kind, after, through, limit}      {list, more}
@@ -85,6 +86,7 @@
 //	1019 AddArchive    {entries: list of {key, at}}            {read, added}
 //	1020 Archive       {after, limit}                          {list, more}
 //	1021 Archived      {keys}                                  {keys}
+//	1022 Change        {tid, schedule, bandwidth_limit}        null
 //
 // Create takes any registered task type by name or alias. A list that is too
 // long for a frame is sent before, with Input piece by piece, and used by
@@ -100,6 +102,9 @@
 // the item ID or record seq that after names; records with a greater seq than
 // through, when it is given, are left out of list and count. Environment and
 // login take the whole range of the kernel, other than commands 1 and 4.
+//
+// Change changes what it names of a task: the schedule, "" for none, and the
+// limit of its bandwidth, 0 for none.
 //
 // The archive has the keys of what was ever saved. AddArchive adds some, Archive
 // gives a page of those that come after a key, Archived those of the given ones

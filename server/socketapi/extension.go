@@ -79,6 +79,8 @@ func (s *session) extensionCommand(number Command) (c extensionCommand, known bo
 		return extensionCommand{s.patchEnv, mayControl}, true
 	case CommandCountRecords:
 		return extensionCommand{s.countRecords, anybody}, true
+	case CommandChange:
+		return extensionCommand{s.change, mayControl}, true
 	case CommandAddArchive:
 		return extensionCommand{s.addArchive, mayControl}, true
 	case CommandArchive:
@@ -217,6 +219,7 @@ func (s *session) patchEnv(ctx context.Context, r *request) (any, error) {
 	patch := pixivoc.EnvPatch{
 		ProxyMode: in.ProxyMode, Proxy: in.Proxy, Hosts: in.Hosts,
 		ConcurrencyNumber: in.ConcurrencyNumber, Increment: in.Increment,
+		BandwidthLimit: in.BandwidthLimit, DailyCap: in.DailyCap, QuietHours: in.QuietHours,
 	}
 	if patch.Timeout, err = milliseconds("timeout_ms", in.TimeoutMS); err != nil {
 		return nil, err

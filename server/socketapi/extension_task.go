@@ -22,7 +22,7 @@ func (s *session) createAny(ctx context.Context, r *request) (any, error) {
 	}
 	spec := pixivoc.TaskSpec{
 		Type: in.Type, Name: in.Name, Keyword: in.Keyword, SavePath: in.SavePath,
-		Group: in.Group, Options: in.Options, Key: in.Key,
+		Group: in.Group, Options: in.Options, Key: in.Key, Schedule: in.Schedule, BandwidthLimit: in.BandwidthLimit,
 	}
 	if s.savesFiles(in.Type) {
 		if spec.SavePath, err = s.service.server.config.anyFolder(in.SavePath); err != nil {
@@ -109,6 +109,21 @@ func (s *session) deleteAny(ctx context.Context, r *request) (any, error) {
 		return nil, err
 	}
 	return nil, s.remove(ctx, task, pixivoc.DeleteOptions{Files: in.Files})
+}
+
+func (s *session) change(ctx context.Context, r *request) (any, error) {
+	in, err := arguments[changeArguments](r)
+	if err != nil {
+		return nil, err
+	}
+	task, err := s.client().Task(ctx, in.TID)
+	if err == nil && in.Schedule != nil {
+		err = task.SetSchedule(ctx, *in.Schedule)
+	}
+	if err == nil && in.BandwidthLimit != nil {
+		err = task.SetBandwidthLimit(ctx, *in.BandwidthLimit)
+	}
+	return nil, err
 }
 
 func (s *session) items(ctx context.Context, r *request) (any, error) {

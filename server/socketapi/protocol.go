@@ -58,6 +58,7 @@ const (
 	CommandAddArchive   Command = 1019
 	CommandArchive      Command = 1020
 	CommandArchived     Command = 1021
+	CommandChange       Command = 1022
 )
 
 const firstExtension = int64(CommandHello)
@@ -120,6 +121,9 @@ type Settings struct {
 	ConcurrencyNumber int               `json:"concurrency_number"`
 	IntervalTimeMS    int64             `json:"interval_time_ms"`
 	Increment         bool              `json:"increment"`
+	BandwidthLimit    int64             `json:"bandwidth_limit,omitempty"`
+	DailyCap          int               `json:"daily_cap,omitempty"`
+	QuietHours        string            `json:"quiet_hours,omitempty"`
 }
 
 // SettingsPatch names the settings to change; nil keeps a setting.
@@ -131,6 +135,9 @@ type SettingsPatch struct {
 	ConcurrencyNumber *int               `json:"concurrency_number,omitempty"`
 	IntervalTimeMS    *int64             `json:"interval_time_ms,omitempty"`
 	Increment         *bool              `json:"increment,omitempty"`
+	BandwidthLimit    *int64             `json:"bandwidth_limit,omitempty"`
+	DailyCap          *int               `json:"daily_cap,omitempty"`
+	QuietHours        *string            `json:"quiet_hours,omitempty"`
 }
 
 // outcome is the content of a reply to a new command.
@@ -151,6 +158,9 @@ type (
 		Options  json.RawMessage `json:"options,omitempty"`
 		Key      string          `json:"key,omitempty"`
 		Input    bool            `json:"input,omitempty"`
+
+		Schedule       string `json:"schedule,omitempty"`
+		BandwidthLimit int64  `json:"bandwidth_limit,omitempty"`
 	}
 	subscribeArguments struct {
 		Events bool `json:"events"`
@@ -172,6 +182,11 @@ type (
 	}
 	taskArguments struct {
 		TID int64 `json:"tid"`
+	}
+	changeArguments struct {
+		TID            int64   `json:"tid"`
+		Schedule       *string `json:"schedule,omitempty"`
+		BandwidthLimit *int64  `json:"bandwidth_limit,omitempty"`
 	}
 	deleteArguments struct {
 		TID   int64 `json:"tid"`

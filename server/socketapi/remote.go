@@ -252,6 +252,14 @@ func (t remoteTask) Delete(ctx context.Context, options pixivoc.DeleteOptions) e
 	return t.conn.Delete(ctx, t.tid, options)
 }
 
+func (t remoteTask) SetSchedule(ctx context.Context, schedule string) error {
+	return t.conn.SetSchedule(ctx, t.tid, schedule)
+}
+
+func (t remoteTask) SetBandwidthLimit(ctx context.Context, limit int64) error {
+	return t.conn.SetBandwidthLimit(ctx, t.tid, limit)
+}
+
 // Wait looks at the task each time something is told of it.
 func (t remoteTask) Wait(ctx context.Context) (pixivoc.TaskInfo, error) {
 	l := t.conn.listen()
@@ -284,7 +292,7 @@ func (t remoteTask) Wait(ctx context.Context) (pixivoc.TaskInfo, error) {
 // hasEnded says whether a task neither runs nor waits to run.
 func hasEnded(info pixivoc.TaskInfo) bool {
 	switch info.State {
-	case pixivoc.StateWaitStart, pixivoc.StateStopped, pixivoc.StateOver, pixivoc.StateError:
+	case pixivoc.StateWaitStart, pixivoc.StateStopped, pixivoc.StateScheduled, pixivoc.StateOver, pixivoc.StateError:
 		return !info.Running
 	}
 	return false

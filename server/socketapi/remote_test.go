@@ -189,3 +189,46 @@ func TestRemote_EventsAfterReconnect(t *testing.T) {
 	}
 	assert.Equal(t, []pixivoc.EventKind{pixivoc.EventSnapshot, pixivoc.EventLost, pixivoc.EventSnapshot, pixivoc.EventTaskCreated}, kinds)
 }
+
+// What is new of tasks and settings gets through.
+func TestRemote_ScheduleAndLimits(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	client := kernel(t, newGate())
+	d := openTCP(t, client, socketapi.Config{})
+	conn, err := socketapi.Dial(ctx, d.addr, socketapi.ClientOptions{})
+	require.NoError(t, err)
+	remote, err := socketapi.NewRemote(ctx, conn)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = remote.Shutdown(context.Background()) })
+	want := pixivoc.EnvPatch{BandwidthLimit: new(int64(1 << 20)), DailyCap: new(500), QuietHours: new("TZ=Asia/Tokyo 01:00-07:00")}
+	env, err := remote.UpdateEnv(ctx, want)
+	require.NoError(t, err)
+	assert.Equal(t, client.Env(), env)
+	assert.Equal(t, 500, env.DailyCap)
+	_, err = remote.UpdateEnv(ctx, pixivoc.EnvPatch{QuietHours: new("at night")})
+	assert.ErrorContains(t, err, "QuietHours")
+
+	task, err := remote.Create(ctx, pixivoc.TaskSpec{Type: "UserWorksLink", Name: "x", Keyword: "5", Schedule: "every 6h", BandwidthLimit: 4096})
+	require.NoError(t, err)
+	info, err := task.Info(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, "every 6h", info.Schedule)
+	assert.Equal(t, int64(4096), info.BandwidthLimit)
+	require.NoError(t, task.SetSchedule(ctx, "every 1d"))
+	require.NoError(t, task.SetBandwidthLimit(ctx, 0))
+	info, err = task.Info(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, "every 1d", info.Schedule)
+	assert.Equal(t, int64(0), info.BandwidthLimit)
+	assert.ErrorContains(t, task.SetSchedule(ctx, "sometimes"), "Schedule")
+	assert.Error(t, task.SetBandwidthLimit(ctx, 3))
+
+	_, err = remote.Login(ctx, pixivoc.RefreshToken(goodToken))
+	require.NoError(t, err)
+	require.NoError(t, task.Start(ctx))
+	info, err = task.Wait(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, pixivoc.StateScheduled, info.State)
+	assert.False(t, info.NextRun.IsZero())
+}
