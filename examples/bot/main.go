@@ -42,7 +42,10 @@ func run(ctx context.Context, config pixivoc.Config, args []string, in io.Reader
 	folder := flags.String("data", "bot-data", "folder for the store and the pictures")
 	adult := flags.String("adult", "", "chats that may see R-18, with commas between")
 	flags.IntVar(&config.MaxRunning, "places", 3, "how many works are fetched at a time")
-	if err := errors.Join(flags.Parse(args), os.MkdirAll(*folder, 0o700)); err != nil {
+	if err = flags.Parse(args); err == nil {
+		err = os.MkdirAll(*folder, 0o700)
+	}
+	if err != nil {
 		return err
 	}
 	store, err := sqlite.Open(ctx, filepath.Join(*folder, "bot.db"), sqlite.Options{})

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -140,5 +142,8 @@ func TestRun_SaysWhatIsWrong(t *testing.T) {
 	w.pixiv.RevokeRefreshTokens()
 	config := pixivoc.Config{Site: pixiv.Site(), HTTP: w.pixiv.RoundTripper()}
 	require.ErrorIs(t, run(t.Context(), config, []string{"-data", w.folder}, strings.NewReader(""), io.Discard), pixivoc.ErrTokenRejected)
+	none := filepath.Join(w.folder, "none")
+	require.ErrorIs(t, run(t.Context(), config, []string{"-data", none, "-h"}, strings.NewReader(""), io.Discard), flag.ErrHelp)
+	require.NoDirExists(t, none)
 	require.ErrorContains(t, run(t.Context(), config, []string{"-data", w.folder, "-places", "-1"}, strings.NewReader(""), io.Discard), "MaxRunning")
 }

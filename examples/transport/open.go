@@ -15,8 +15,10 @@ import (
 // run does what the command line says. config has what it does not say, such
 // as the authorities to trust.
 func run(ctx context.Context, args []string, out io.Writer, config pixivoc.TransportConfig) error {
-	address, err := parse(args, &config)
-	if err != nil {
+	address, err := parse(args, out, &config)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	// This is all there is to it: a Transport, and a client that uses it. The
@@ -73,7 +75,7 @@ func explain(err error, out io.Writer) {
 }
 
 // parse reads the command line.
-func parse(args []string, config *pixivoc.TransportConfig) (address string, err error) {
+func parse(args []string, out io.Writer, config *pixivoc.TransportConfig) (address string, err error) {
 	flags := flag.NewFlagSet("transport", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	mode := flags.String("mode", "direct", "direct, proxy or ip")
@@ -85,6 +87,8 @@ func parse(args []string, config *pixivoc.TransportConfig) (address string, err 
 		return nil
 	})
 	if err := flags.Parse(args); err != nil {
+		flags.SetOutput(out)
+		flags.PrintDefaults()
 		return "", err
 	}
 	modes := map[string]pixivoc.ProxyMode{}
