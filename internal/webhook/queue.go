@@ -82,23 +82,37 @@ func (q *queue) lock(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
-// load reads all messages, oldest first. One that the index names and that is
-// not there is passed over.
-func (q *queue) load(ctx context.Context) ([]Message, error) {
+// load reads all messages, oldest first. What the store cannot read is an
+// error; what it holds and makes no sense is lost.
+func (q *queue) load(ctx context.Context) (messages []Message, lost, err error) {
 	if err := loadJSON(ctx, q.store, q.index(), &q.ids); err != nil {
-		return nil, err
+		lost, err = split(err)
+		return nil, lost, err
 	}
-	var messages []Message
 	for _, id := range q.ids {
 		var m Message
-		if err := loadJSON(ctx, q.store, q.message(id), &m); err != nil {
-			return nil, err
+		damage, err := split(loadJSON(ctx, q.store, q.message(id), &m))
+		if err != nil {
+			return nil, nil, err
 		}
-		if m.ID == id {
+		if lost = errors.Join(lost, damage); m.ID == id && damage == nil {
 			messages = append(messages, m)
 		}
 	}
-	return messages, nil
+	return messages, lost, nil
+}
+
+// damageError is a value that was read and makes no sense.
+type damageError struct{ err error }
+
+func (e *damageError) Error() string { return "damaged: " + e.err.Error() }
+
+// split tells damage from other errors.
+func split(err error) (damage, other error) {
+	if _, isDamage := errors.AsType[*damageError](err); isDamage {
+		return err, nil
+	}
+	return nil, err
 }
 
 func loadJSON(ctx context.Context, store SettingStore, name string, value any) error {
@@ -107,7 +121,9 @@ func loadJSON(ctx context.Context, store SettingStore, name string, value any) e
 		return nil
 	}
 	if err == nil {
-		err = json.Unmarshal(raw, value)
+		if err = json.Unmarshal(raw, value); err != nil {
+			err = &damageError{err}
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("load %s: %w", name, err)

@@ -76,6 +76,18 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// OptionError refuses an option of Open.
+type OptionError struct {
+	Option string // as it is called in Options
+	Err    error
+}
+
+// Error names the option and says what is wrong.
+func (e *OptionError) Error() string { return e.Option + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *OptionError) Unwrap() error { return e.Err }
+
 // Sender sends messages. Make one with Open. All methods are safe for
 // concurrent use.
 type Sender struct {
@@ -115,7 +127,7 @@ func Open(ctx context.Context, options Options) (*Sender, error) {
 	for _, text := range options.Allow {
 		key, err := hostPort(text)
 		if err != nil {
-			return nil, fmt.Errorf("allowed receiver: %w", err)
+			return nil, &OptionError{"Allow", err}
 		}
 		s.allow[key] = true
 	}
@@ -123,16 +135,17 @@ func Open(ctx context.Context, options Options) (*Sender, error) {
 	if err := s.loadSecrets(ctx); err != nil {
 		return nil, err
 	}
-	messages, err := s.queue.load(ctx)
+	messages, lost, err := s.queue.load(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if lost != nil {
+		s.log.Error("webhooks that waited are lost", "error", lost)
+	}
 	for _, m := range messages {
-		to, err := parseReceiver(m.URL)
-		if err != nil {
-			return nil, fmt.Errorf("load webhook %s: %w", m.ID, err)
+		if to, err := parseReceiver(m.URL); err == nil {
+			s.jobs = append(s.jobs, &job{message: m, to: to, due: time.Now()})
 		}
-		s.jobs = append(s.jobs, &job{message: m, to: to, due: time.Now()})
 	}
 	s.client = s.newClient()
 	running, cancel := context.WithCancel(context.Background())
@@ -174,8 +187,10 @@ func (s *Sender) loadSecrets(ctx context.Context) (err error) {
 		texts = []string{stored}
 	}
 	s.secret = texts[0]
-	s.keys, err = parseSecrets(texts)
-	return err
+	if s.keys, err = parseSecrets(texts); err != nil {
+		return &OptionError{"Secrets", err}
+	}
+	return nil
 }
 
 // Secret returns the secret that signs, in its written form, so that it can be

@@ -83,7 +83,7 @@ func TestBadOptions(t *testing.T) {
 		"allow a word":  {Allow: []string{"host:http"}},
 	} {
 		_, err := webhook.Open(t.Context(), options)
-		require.Error(t, err, name)
+		require.ErrorAs(t, err, new(*webhook.OptionError), name)
 		assert.NotContains(t, err.Error(), "c2hvcnQ")
 	}
 }
@@ -355,4 +355,33 @@ func TestW4_SecretsInTheAddress(t *testing.T) {
 	user, _, _ := (&http.Request{Header: to.all()[0].header}).BasicAuth()
 	assert.Equal(t, "hidden-user", user, "the receiver gets what it wants")
 	assert.Equal(t, "/hidden-path?hidden=1", to.all()[0].path)
+}
+
+// TestS1_DamagedQueue: what is damaged is lost and said to be, the rest is sent.
+func TestS1_DamagedQueue(t *testing.T) {
+	t.Parallel()
+	store := memory.New()
+	set := func(name, value string) {
+		require.NoError(t, store.SetSetting(t.Context(), "webhook/"+name, []byte(value)))
+	}
+	to := newReceiver(t, nil)
+	set("queue", `["bad","good","absent"]`)
+	set("message/bad", `{`)
+	set("message/good", `{"id":"good","url":"`+to.URL+`","body":{}}`)
+	sender, written := open(t, webhook.Options{Store: store}, to)
+	idle(t, sender)
+	assert.Len(t, to.all(), 1)
+	assert.Contains(t, written.String(), "webhooks that waited are lost")
+	require.NoError(t, sender.Close())
+
+	set("queue", `{`)
+	sender, _ = open(t, webhook.Options{Store: store}, to)
+	send(t, sender, "next", to.URL)
+	idle(t, sender)
+	assert.Len(t, to.all(), 2)
+	require.NoError(t, sender.Close())
+
+	set("secret", `{`)
+	_, err := webhook.Open(t.Context(), webhook.Options{Store: store})
+	require.Error(t, err, "receivers know the old secret, so no new one is made")
 }

@@ -91,7 +91,8 @@ func TestBadConfig(t *testing.T) {
 		"MaxOpenTasks":     func(c *taskapi.Config) { c.MaxOpenTasks = -1 },
 		"Webhooks.Timeout": func(c *taskapi.Config) { c.Webhooks.Timeout = -1 },
 		"Webhooks.BackOff": func(c *taskapi.Config) { c.Webhooks.BackOff = -1 },
-		"Webhooks":         func(c *taskapi.Config) { c.Webhooks.Allow = []string{"no port"} },
+		"Webhooks.Allow":   func(c *taskapi.Config) { c.Webhooks.Allow = []string{"no port"} },
+		"Webhooks.Secrets": func(c *taskapi.Config) { c.Webhooks.Secrets = []string{"no secret"} },
 	} {
 		config := good
 		change(&config)

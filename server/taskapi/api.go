@@ -30,8 +30,8 @@ type API struct {
 	work   sync.WaitGroup
 }
 
-// New makes an API for client. A wrong Config gives a *pixivoc.FieldError.
-// Close ends it.
+// New makes an API for client. A wrong Config gives a *pixivoc.FieldError; other
+// errors are those of Settings. Close ends it.
 func New(client pixivoc.Client, config Config) (*API, error) {
 	config, err := config.complete()
 	if err != nil {

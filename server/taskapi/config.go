@@ -2,6 +2,7 @@ package taskapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -160,8 +161,8 @@ func (c Config) openWebhooks(ctx context.Context) (*webhook.Sender, error) {
 		Store: c.Settings, Prefix: settingPrefix + "webhook", Allow: c.Webhooks.Allow, Secrets: c.Webhooks.Secrets,
 		Timeout: c.Webhooks.Timeout, BackOff: c.Webhooks.BackOff, Logger: c.Logger,
 	})
-	if err != nil {
-		return nil, &pixivoc.FieldError{Field: "Webhooks", Reason: err.Error()}
+	if wrong, ok := errors.AsType[*webhook.OptionError](err); ok {
+		return nil, &pixivoc.FieldError{Field: "Webhooks." + wrong.Option, Reason: wrong.Err.Error()}
 	}
-	return sender, nil
+	return sender, err
 }

@@ -24,7 +24,8 @@
 // Otherwise ErrorMessage says what was wrong: for a task of which some items
 // failed, how many, and the first reasons. SavePaths of a running task are
 // empty in lists. Lists have the first MaxListedPaths of each task,
-// /get-tasks/{id} has the first MaxPaths, also of a running one.
+// /get-tasks/{id} has the first MaxPaths, also of a running one. Titles and paths
+// of tasks that ended before the API was made appear within its first moments.
 //
 // Removing deletes a task that was made here, with its records; the files stay.
 // A task that was made at another door is only hidden from these lists, until
@@ -32,6 +33,20 @@
 //
 // The id in a path is an Aid or a TaskId. An Aid goes first, a running task
 // before a finished one, the oldest before the others.
+//
+// # Options
+//
+// Options lists those of BBDown's options that mean something here; names are
+// read without regard to case. Others that were given, and differ from what
+// BBDown takes by default, are named in the header X-Pixivoc-Ignored. So are all
+// that name programs, hosts, cookies or tokens. A wrong option is answered with
+// 400 and BBDown's text; the header X-Pixivoc-Error says what was wrong.
+//
+// CallBackWebHook gets the task as JSON once, when it has ended, in Finished's
+// sense; adding a task that runs already tells nobody. See Webhooks for where it
+// may be. It is signed as Standard Webhooks 1.0 says, in the headers webhook-id,
+// webhook-timestamp and webhook-signature. After a crash the same webhook-id may
+// come twice.
 //
 // # Mounting
 //

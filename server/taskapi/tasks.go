@@ -181,38 +181,39 @@ func withID(id string) func(listed) bool {
 // remove removes finished tasks. That none is chosen is no error.
 func (a *API) remove(w http.ResponseWriter, r *http.Request, isChosen func(listed) bool) error {
 	_, finished := a.view.lists()
-	ctx := settled(r)
 	for _, each := range finished {
 		if !isChosen(each) {
 			continue
 		}
-		if err := a.removeOne(ctx, each); err != nil {
+		if err := a.removeOne(r, each); err != nil {
 			return err
-		}
-		if r.Context().Err() != nil {
-			return r.Context().Err() // between two tasks is a good place to end
 		}
 	}
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
-func (a *API) removeOne(ctx context.Context, each listed) error {
+// removeOne removes one task. A caller that goes away ends the waiting for a
+// cancelled task whose last requests have not ended yet.
+func (a *API) removeOne(r *http.Request, each listed) error {
+	if err := r.Context().Err(); err != nil {
+		return err
+	}
 	if each.row == nil {
-		return a.changeUnresolved(ctx, each.unresolved.ID, func(u *unresolved) { *u = unresolved{ID: u.ID} })
+		return a.changeUnresolved(settled(r), each.unresolved.ID, func(u *unresolved) { *u = unresolved{ID: u.ID} })
 	}
 	tid := each.row.info.TID
 	if !each.row.entry.Made {
-		return a.edit(ctx, tid, func(e *entry) { e.HiddenAt = now() })
+		return a.edit(settled(r), tid, func(e *entry) { e.HiddenAt = now() })
 	}
-	task, err := a.client.Task(ctx, tid)
+	task, err := a.client.Task(r.Context(), tid)
 	if err == nil {
-		err = task.Delete(ctx, pixivoc.DeleteOptions{})
+		err = task.Delete(r.Context(), pixivoc.DeleteOptions{})
 	}
 	if err != nil && !errors.Is(err, pixivoc.ErrTaskNotFound) {
 		return err
 	}
-	return a.dropEntry(ctx, tid)
+	return a.dropEntry(settled(r), tid)
 }
 
 // now is a time as it comes back from the store.
