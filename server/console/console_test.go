@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pixivoc/pixivoc/pixiv"
 	"github.com/pixivoc/pixivoc/server/console"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -108,6 +109,12 @@ func TestWords_AreThereInBothLanguages(t *testing.T) {
 		slices.Sort(got)
 		assert.Equal(t, want, got, key)
 		assert.Equal(t, text == "", chinese[key] == "", key)
+	}
+	for _, kind := range pixiv.Types() {
+		assert.Contains(t, english, "type."+kind.Name)
+		for _, stage := range kind.Stages {
+			assert.Contains(t, english, "stage."+stage.Stage.Name())
+		}
 	}
 	used := regexp.MustCompile(`\bt\("([^"]+)"`)
 	eachAsset(t, func(name, text string) {

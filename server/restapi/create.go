@@ -162,11 +162,29 @@ func (a *API) spec(given taskRequest) (spec pixivoc.TaskSpec, err error) {
 		spec.Name = given.Name
 	}
 	spec.Group, spec.Key = given.Group, given.Key
-	if given.Options != nil {
-		spec.Options = bytes.Clone(given.Options)
+	if spec.Options, err = mergeOptions(spec.Options, given.Options); err != nil {
+		return spec, err
 	}
 	spec.SavePath, err = a.config.SavePath(given.SavePath)
 	return spec, err
+}
+
+// mergeOptions adds the options of a request to those that its address stands
+// for; of an option in both, that of the request counts.
+func mergeOptions(of, given json.RawMessage) (json.RawMessage, error) {
+	switch {
+	case given == nil:
+		return of, nil
+	case of == nil:
+		return bytes.Clone(given), nil
+	}
+	merged := map[string]json.RawMessage{}
+	for _, options := range []json.RawMessage{of, given} {
+		if err := json.Unmarshal(options, &merged); err != nil {
+			return nil, fieldError("options", "must be a JSON object")
+		}
+	}
+	return json.Marshal(merged)
 }
 
 // creationName turns an Idempotency-Key into a name that tells callers apart.

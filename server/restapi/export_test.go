@@ -19,3 +19,6 @@ var GuardCell = guardCell
 
 // CheckJSON is what every body passes first.
 var CheckJSON = checkJSON
+
+// MergeOptions adds options to those of a link.
+var MergeOptions = mergeOptions

@@ -1,6 +1,7 @@
 package restapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -217,4 +218,27 @@ func TestItems_FailedOnesWithReasons(t *testing.T) {
 	k.call("GET", fmt.Sprintf("/tasks/%d/items?state=failed&limit=2&after=%d", info.TID, list.Items[1].ID), nil).is(200).into(&list)
 	require.Len(t, list.Items, 1)
 	assert.Zero(t, list.Next)
+}
+
+// Options of a request go beside those that the address stands for.
+func TestCreate_OptionsBesideThoseOfTheLink(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ of, given, want string }{
+		{"", "", ""},
+		{`{"sort":"date_asc"}`, "", `{"sort":"date_asc"}`},
+		{"", `{"pages":"1"}`, `{"pages":"1"}`},
+		{`{"sort":"date_asc","pages":"2"}`, `{"pages":"1"}`, `{"pages":"1","sort":"date_asc"}`},
+	} {
+		raw := func(text string) json.RawMessage {
+			if text == "" {
+				return nil
+			}
+			return json.RawMessage(text)
+		}
+		got, err := restapi.MergeOptions(raw(test.of), raw(test.given))
+		require.NoError(t, err)
+		assert.Equal(t, test.want, string(got))
+	}
+	_, err := restapi.MergeOptions(json.RawMessage(`{}`), json.RawMessage(`[1]`))
+	require.Error(t, err)
 }

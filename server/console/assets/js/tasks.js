@@ -15,6 +15,7 @@ function newForm(types) {
   const name = el("input", { name: "name", autocomplete: "off", spellcheck: "false" });
   const group = el("input", { name: "group", autocomplete: "off" });
   const place = el("input", { name: "save_path", autocomplete: "off", spellcheck: "false", placeholder: t("new.place.default") });
+  const options = el("textarea", { name: "options", spellcheck: "false" });
   const start = el("input", { type: "checkbox", checked: true, id: "start-now" });
   const linkField = field(t("new.link"), link);
   linkField.querySelector("label").className = "hidden-label";
@@ -22,10 +23,11 @@ function newForm(types) {
   const more = el("details", {}, el("summary", {}, t("new.more")),
     el("div", { class: "form" }, byHand,
       el("div", { class: "pair" }, field(t("new.name"), name, t("new.name.hint")), field(t("new.group"), group), field(t("new.place"), place)),
+      field(t("new.options"), options, t("new.options.hint", { example: '{"pages": "1-3", "path": "{user.name}/{id}_p{page}"}' })),
       el("label", { class: "choice", for: "start-now" }, start, t("new.start"))));
   const send = el("button", { class: "main", id: "create" }, t("new.create"));
   const resolves = state.session.resolve;
-  const inputs = { url: link, type, keyword, name, group, save_path: place };
+  const inputs = { url: link, type, keyword, name, group, save_path: place, options };
   let key = crypto.randomUUID(); // the same for each try of one task
   const form = el("form", { class: "sheet form", "aria-label": t("new.title"), onsubmit: submit },
     el("div", { class: "paste" }, resolves && linkField, send), more);
@@ -40,21 +42,38 @@ function newForm(types) {
     return values;
   }
 
+  // readOptions returns null when what stands there is no JSON object.
+  function readOptions() {
+    if (!options.value.trim()) return {};
+    try {
+      const read = JSON.parse(options.value);
+      return read && typeof read === "object" && !Array.isArray(read) ? { options: read } : null;
+    } catch {
+      return null;
+    }
+  }
+
   async function submit(event) {
     event.preventDefault();
     for (const input of Object.values(inputs)) refuse(input, "");
+    const chosen = readOptions();
+    if (!chosen) {
+      more.open = true;
+      return refuse(options, t("new.options.wrong"));
+    }
     if (resolves && !link.value.trim() && !keyword.value.trim()) return refuse(link, t("new.nothing"));
     send.disabled = true;
     const sentAt = performance.now();
     try {
-      const info = await api.create(spec(), key);
+      const info = await api.create({ ...spec(), ...chosen }, key);
       put(info, sentAt);
       for (const input of [link, keyword, name]) input.value = "";
       notify(t("new.done", { name: info.task_name }));
       link.focus();
       key = crypto.randomUUID();
     } catch (error) {
-      const input = inputs[error.field === "keyword" && link.value.trim() ? "url" : error.field];
+      const refused = (error.field ?? "").split(".")[0].toLowerCase();
+      const input = inputs[refused === "keyword" && link.value.trim() ? "url" : refused];
       if (!input) fault(error);
       else {
         if (input !== link) more.open = true;
