@@ -110,7 +110,7 @@ func ExampleTypes() {
 	}
 	// Output:
 	// SingleWork [GetWorkDetails DownloadPicture]
-	// UserWorks [GetWorksNumber GetPageUrls GetNovel DownloadPicture]
+	// UserWorks [GetWorksNumber GetPageUrls GetNovel DownloadNovelPicture SaveNovel DownloadPicture]
 	// WorkDetails [GetWorkDetails]
 	// UserWorksLink [GetWorksNumber GetPageUrls]
 	// Links [DownloadLink]
@@ -120,11 +120,13 @@ func ExampleTypes() {
 	// MangaSeries [GetPageUrls DownloadPicture]
 	// RelatedWorks [GetPageUrls DownloadPicture]
 	// RecommendedWorks [GetPageUrls DownloadPicture]
-	// WorkList [GetWorkDetails GetNovel DownloadPicture]
-	// UserBookmarks [GetPageUrls GetNovel DownloadPicture]
+	// WorkList [GetWorkDetails GetNovel DownloadNovelPicture SaveNovel DownloadPicture]
+	// UserBookmarks [GetPageUrls GetNovel DownloadNovelPicture SaveNovel DownloadPicture]
 	// Following [GetPageUrls]
-	// SingleNovel [GetNovel]
-	// NovelSeries [GetPageUrls GetNovel]
+	// SingleNovel [GetNovel DownloadNovelPicture SaveNovel]
+	// NovelSeries [GetPageUrls GetNovel DownloadNovelPicture SaveNovel]
+	// UserDetails [GetUserDetails]
+	// UserPictures [GetUserDetails DownloadUserPicture]
 }
 
 func ExampleResolve() {

@@ -3,6 +3,9 @@ package pixiv
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -24,22 +27,52 @@ type NovelRecord struct {
 	TextLength  int      `json:"text_length"` // characters
 	XRestrict   int      `json:"x_restrict"`
 	AIType      int      `json:"novel_ai_type"`
-	// Text is the text with Pixiv's markup; see NovelText.
-	Text string `json:"text"`
-	// Novel is the object as Pixiv sent it, with everything else.
+	// Novel is the object as Pixiv sent it, with everything else but the text,
+	// which is in a file.
 	Novel json.RawMessage `json:"novel"`
 }
 
-// novelStage is GetNovel with its place in a task type. It is no listing: what
-// was saved stays so when a task is opened again.
-func novelStage() pixivoc.StageSpec {
-	stage := pixivoc.NewStage(StageGetNovel, getNovel)
-	return pixivoc.StageSpec{Stage: stage, Paced: true, NeedsToken: true}
+// novelStages are the stages that novels pass, with their place in a task type.
+// They are no listings: what was saved stays so when a task is opened again.
+func novelStages() []pixivoc.StageSpec {
+	return []pixivoc.StageSpec{
+		{Stage: pixivoc.NewStage(StageGetNovel, getNovel), Paced: true, NeedsToken: true},
+		{Stage: novelPictureStage{pixivoc.NewStage(StageDownloadNovelPicture, downloadNovelPicture)}, NeedsToken: true},
+		{Stage: novelFileStage{pixivoc.NewStage(StageSaveNovel, saveNovel)}},
+	}
 }
 
+// novelFile is what SaveNovel needs.
+type novelFile struct {
+	NovelRecord
+	Caption string `json:"caption"`
+	Text    string `json:"text"`
+	Cover   bool   `json:"cover"`
+}
+
+// novelPicture is what DownloadNovelPicture needs: the addresses of a picture,
+// or a page of a work.
+type novelPicture struct {
+	Novel ID       `json:"novel"`
+	Mark  string   `json:"mark"`
+	URLs  []string `json:"urls,omitempty"`
+	Work  ID       `json:"work,omitempty"`
+	Page  int      `json:"page,omitempty"`
+}
+
+// stem is the name of a file of a novel below the folder of the task, without
+// extension. It is made of digits and marks alone, never of a text of Pixiv's.
+func (n novelPicture) stem(task string) string {
+	return task + "/" + n.Novel.String() + "_" + strings.ReplaceAll(n.Mark, ":", "_")
+}
+
+// markCover is the mark of a cover, which no text has.
+const markCover = "cover"
+
+// getNovel is GetNovel: it describes a novel and queues its pictures and files.
 func getNovel(ctx context.Context, rt pixivoc.Runtime, item novelItem) (out pixivoc.Output, err error) {
 	if item.Masked != "" {
-		return out, masked(item.ID, item.Masked)
+		return out, maskedNovel(item.ID, item.Masked)
 	}
 	api := NewAPI(rt)
 	novel, err := api.NovelDetail(ctx, item.ID)
@@ -47,25 +80,145 @@ func getNovel(ctx context.Context, rt pixivoc.Runtime, item novelItem) (out pixi
 		return out, err
 	}
 	if kind, hidden := novel.Masked(); hidden {
-		return out, masked(novel.ID, kind)
+		return out, maskedNovel(novel.ID, kind)
 	}
 	text, err := api.NovelText(ctx, item.ID)
 	if err != nil {
 		return out, err
 	}
-	recordNovel(&out, &novel, &text)
+	record := novelRecord(&novel)
+	out.Record(RecordNovel, novel.ID.String(), record)
+	cover := coverAddresses(text.CoverURL, novel.ImageURLs.Large)
+	if len(cover) > 0 {
+		queueNovelPicture(&out, novelPicture{Novel: novel.ID, Mark: markCover, URLs: cover})
+	}
+	for _, picture := range novelPictures(&text) {
+		queueNovelPicture(&out, picture)
+	}
+	record.Novel = nil
+	out.QueueTo(StageSaveNovel, "novel "+novel.ID.String(), novelFile{
+		NovelRecord: record, Caption: novel.Caption, Text: text.Text, Cover: len(cover) > 0,
+	})
 	return out, nil
 }
 
-func recordNovel(out *pixivoc.Output, novel *Novel, text *NovelText) {
+func maskedNovel(id ID, kind string) error {
+	return pixivoc.Permanent(pixivoc.ReasonMasked, fmt.Errorf("novel %s: %w", id, &MaskedError{Kind: kind}))
+}
+
+func queueNovelPicture(out *pixivoc.Output, picture novelPicture) {
+	out.QueueTo(StageDownloadNovelPicture, picture.Novel.String()+" "+picture.Mark, picture)
+}
+
+func novelRecord(novel *Novel) NovelRecord {
 	tags := make([]string, len(novel.Tags))
 	for i, tag := range novel.Tags {
 		tags[i] = tag.Name
 	}
-	out.Record(RecordNovel, novel.ID.String(), NovelRecord{
+	return NovelRecord{
 		ID: novel.ID, Title: novel.Title, UserID: novel.User.ID, UserName: novel.User.Name, Tags: tags,
 		SeriesID: novel.Series.ID, SeriesTitle: novel.Series.Title, CreateDate: novel.CreateDate,
-		TextLength: novel.TextLength, XRestrict: novel.XRestrict, AIType: novel.AIType,
-		Text: text.Text, Novel: novel.Raw,
+		TextLength: novel.TextLength, XRestrict: novel.XRestrict, AIType: novel.AIType, Novel: novel.Raw,
+	}
+}
+
+// coverAddresses are the addresses of a cover, the best first. Pixiv names a
+// small one; the original lies beside it, with an extension that is not told.
+func coverAddresses(addresses ...string) []string {
+	for _, small := range addresses {
+		_, place, found := strings.Cut(small, "/novel-cover-master/")
+		if !found || checkPicture(small) != nil {
+			continue
+		}
+		stem, _, found := strings.Cut(place, "_master1200.")
+		if !found {
+			stem = strings.TrimSuffix(place, pictureExtension(place))
+		}
+		original := "https://" + imageHost + "/novel-cover-original/" + stem
+		return []string{original + ".jpg", original + ".png", small}
+	}
+	return nil
+}
+
+// novelPictures are the pictures that the text shows, each once.
+func novelPictures(text *NovelText) []novelPicture {
+	var pictures []novelPicture
+	seen := map[string]bool{}
+	novelPages(text.Text, func(mark string) string {
+		if seen[mark] {
+			return ""
+		}
+		seen[mark] = true
+		kind, id, _ := strings.Cut(mark, ":")
+		picture := novelPicture{Novel: text.ID, Mark: mark}
+		if kind == "uploadedimage" {
+			// One that the page does not name fails where it can be seen.
+			if original := text.Images[id].URLs["original"]; original != "" {
+				picture.URLs = []string{original}
+			}
+		} else {
+			work, page, _ := strings.Cut(id, "-")
+			picture.Work, _ = parseDigits(work)
+			number, _ := parseDigits(page)
+			picture.Page = max(0, int(number)-1)
+		}
+		pictures = append(pictures, picture)
+		return ""
 	})
+	return pictures
+}
+
+// downloadNovelPicture is DownloadNovelPicture.
+func downloadNovelPicture(ctx context.Context, rt pixivoc.Runtime, item novelPicture) (out pixivoc.Output, err error) {
+	if item.Work != 0 {
+		work, err := NewAPI(rt).IllustDetail(ctx, item.Work)
+		if err != nil {
+			return out, err
+		}
+		if kind, hidden := work.Masked(); hidden {
+			return out, masked(work.ID, kind)
+		}
+		originals, err := work.Originals()
+		if err != nil {
+			return out, content(err)
+		}
+		if item.Page >= len(originals) {
+			return out, pixivoc.Permanent(pixivoc.ReasonDeleted, fmt.Errorf("work %s has %d pages", item.Work, len(originals)))
+		}
+		item.URLs = []string{originals[item.Page].URL}
+	}
+	if len(item.URLs) == 0 {
+		return out, content(errors.New("the page of the novel does not name the picture"))
+	}
+	record, err := fetchPicture(ctx, rt, item.stem(rt.Task().TaskName), item.URLs...)
+	if err != nil {
+		return out, err
+	}
+	record.WorkID, record.Page = item.Work, item.Page
+	out.Record(RecordFile, record.Path, record)
+	return out, nil
+}
+
+// novelPictureStage and novelFileStage name the files of their items.
+type novelPictureStage struct{ pixivoc.Stage }
+
+// FileNames implements pixivoc.FileNamer.
+func (novelPictureStage) FileNames(task pixivoc.TaskInfo, item pixivoc.Item) []string {
+	var picture novelPicture
+	if json.Unmarshal(item.Payload, &picture) != nil {
+		return nil
+	}
+	return withExtensions(picture.stem(task.TaskName))
+}
+
+type novelFileStage struct{ pixivoc.Stage }
+
+// FileNames implements pixivoc.FileNamer.
+func (novelFileStage) FileNames(task pixivoc.TaskInfo, item pixivoc.Item) []string {
+	var novel novelFile
+	if json.Unmarshal(item.Payload, &novel) != nil {
+		return nil
+	}
+	stem := task.TaskName + "/" + novel.ID.String()
+	return []string{stem + ".txt", stem + ".epub"}
 }

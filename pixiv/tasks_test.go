@@ -17,14 +17,16 @@ import (
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	listing := []string{"GetPageUrls", "DownloadPicture"}
+	novels := []string{"GetNovel", "DownloadNovelPicture", "SaveNovel"}
+	both := append(slices.Clone(novels), "DownloadPicture")
 	want := map[string][]string{
 		"SingleWork":       {"GetWorkDetails", "DownloadPicture"},
-		"UserWorks":        {"GetWorksNumber", "GetPageUrls", "GetNovel", "DownloadPicture"},
+		"UserWorks":        append([]string{"GetWorksNumber", "GetPageUrls"}, both...),
 		"WorkDetails":      {"GetWorkDetails"},
 		"UserWorksLink":    {"GetWorksNumber", "GetPageUrls"},
 		"Links":            {"DownloadLink"},
-		"WorkList":         {"GetWorkDetails", "GetNovel", "DownloadPicture"},
-		"UserBookmarks":    {"GetPageUrls", "GetNovel", "DownloadPicture"},
+		"WorkList":         append([]string{"GetWorkDetails"}, both...),
+		"UserBookmarks":    append([]string{"GetPageUrls"}, both...),
 		"FollowingFeed":    listing,
 		"Following":        {"GetPageUrls"},
 		"Ranking":          listing,
@@ -32,8 +34,10 @@ func TestTypes(t *testing.T) {
 		"MangaSeries":      listing,
 		"RelatedWorks":     listing,
 		"RecommendedWorks": listing,
-		"SingleNovel":      {"GetNovel"},
-		"NovelSeries":      {"GetPageUrls", "GetNovel"},
+		"SingleNovel":      novels,
+		"NovelSeries":      append([]string{"GetPageUrls"}, novels...),
+		"UserDetails":      {"GetUserDetails"},
+		"UserPictures":     {"GetUserDetails", "DownloadUserPicture"},
 	}
 	names := map[string]bool{}
 	for _, kind := range pixiv.Types() {
@@ -44,9 +48,9 @@ func TestTypes(t *testing.T) {
 			stages = append(stages, name)
 			asks := strings.HasPrefix(name, "Get")
 			assert.Equal(t, asks, spec.Paced, name)
-			assert.Equal(t, asks, spec.NeedsToken, name)
+			assert.Equal(t, asks || name == pixiv.StageDownloadNovelPicture, spec.NeedsToken, name)
 			assert.Equal(t, asks && name != pixiv.StageGetNovel, spec.Relist, name)
-			files = files || strings.HasPrefix(name, "Download")
+			files = files || strings.HasPrefix(name, "Download") || name == pixiv.StageSaveNovel
 		}
 		assert.Equal(t, want[kind.Name], stages, kind.Name)
 		assert.NotEmpty(t, kind.Title)

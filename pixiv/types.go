@@ -78,6 +78,10 @@ const (
 	StageGetUserDetails = "GetUserDetails"
 	// StageGetNovel asks for a novel and its text.
 	StageGetNovel = "GetNovel"
+	// StageDownloadNovelPicture saves a picture of a novel.
+	StageDownloadNovelPicture = "DownloadNovelPicture"
+	// StageSaveNovel writes the text of a novel and an EPUB.
+	StageSaveNovel = "SaveNovel"
 	// StageDownloadUserPicture saves an avatar or a background.
 	StageDownloadUserPicture = "DownloadUserPicture"
 )
@@ -102,7 +106,7 @@ const (
 // Pixiv cuts off is no failure but leaves a LimitRecord.
 func Types() []pixivoc.TaskType {
 	works := newSaver()
-	return slices.Concat(firstTypes(works), listTypes(works), userTypesOf(works), novelTypes(works))
+	return slices.Concat(firstTypes(works), listTypes(works), userTypesOf(works), novelTypes(), profileTypes())
 }
 
 // firstTypes are those of PixivOC, and Links.
@@ -124,13 +128,8 @@ func firstTypes(works *saver) []pixivoc.TaskType {
 			Aliases: []string{"104"},
 			Title:   "Download all works of a user",
 			Files:   true,
-			Stages: []pixivoc.StageSpec{
-				listStage(works.list(worksTo(numberStage))),
-				listStage(works.list(worksTo(pageStage))),
-				novelStage(),
-				{Stage: works.pictures()},
-			},
-			First: works.first(firstUser),
+			Stages:  worksAndNovels(works, works.list(worksTo(numberStage)), works.list(worksTo(pageStage))),
+			First:   works.first(firstUser),
 		},
 		{
 			Name:    WorkDetails,
@@ -157,6 +156,16 @@ func firstTypes(works *saver) []pixivoc.TaskType {
 			First:  firstLinks,
 		},
 	}
+}
+
+// worksAndNovels are the stages of a task type that lists both.
+func worksAndNovels(works *saver, lists ...pixivoc.Stage) []pixivoc.StageSpec {
+	var stages []pixivoc.StageSpec
+	for _, list := range lists {
+		stages = append(stages, listStage(list))
+	}
+	stages = append(stages, novelStages()...)
+	return append(stages, pixivoc.StageSpec{Stage: works.pictures()})
 }
 
 // listStage is the place of a stage that asks the App API: one request at a

@@ -9,16 +9,16 @@ import (
 )
 
 // novelTypes are the task types of novels alone.
-func novelTypes(*saver) []pixivoc.TaskType {
+func novelTypes() []pixivoc.TaskType {
 	return []pixivoc.TaskType{
 		{
-			Name: SingleNovel, Title: "Download a novel",
-			Stages: []pixivoc.StageSpec{novelStage()},
+			Name: SingleNovel, Title: "Download a novel", Files: true,
+			Stages: novelStages(),
 			First:  firstNovel,
 		},
 		{
-			Name: NovelSeries, Title: "Download a series of novels",
-			Stages: []pixivoc.StageSpec{listStage(pageStage(sink{novel: queueNovel})), novelStage()},
+			Name: NovelSeries, Title: "Download a series of novels", Files: true,
+			Stages: append([]pixivoc.StageSpec{listStage(pageStage(sink{novel: queueNovel}))}, novelStages()...),
 			First:  firstNovelSeries,
 		},
 	}

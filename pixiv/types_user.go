@@ -19,21 +19,13 @@ func userTypesOf(works *saver) []pixivoc.TaskType {
 	return []pixivoc.TaskType{
 		{
 			Name: WorkList, Title: "Download a list of works", Files: true,
-			Stages: []pixivoc.StageSpec{
-				listStage(works.list(detailsStage)),
-				novelStage(),
-				{Stage: works.pictures()},
-			},
-			First: works.first(firstWorkList),
+			Stages: worksAndNovels(works, works.list(detailsStage)),
+			First:  works.first(firstWorkList),
 		},
 		{
 			Name: UserBookmarks, Title: "Download the bookmarks of a user", Files: true,
-			Stages: []pixivoc.StageSpec{
-				listStage(works.list(worksTo(pageStage))),
-				novelStage(),
-				{Stage: works.pictures()},
-			},
-			First: works.first(firstBookmarks),
+			Stages: worksAndNovels(works, works.list(worksTo(pageStage))),
+			First:  works.first(firstBookmarks),
 		},
 		{
 			Name: Following, Title: "List the users whom a user follows",
