@@ -87,7 +87,8 @@ func (a *API) takeTask(ctx context.Context, at time.Time, info pixivoc.TaskInfo)
 	if r == nil {
 		r = a.meet(ctx, info)
 	}
-	if isActive(info.State) && (isBefore(r.entry.CancelledAt, at) || isBefore(r.entry.HiddenAt, at)) {
+	isMarked := !r.entry.CancelledAt.IsZero() || !r.entry.HiddenAt.IsZero()
+	if isActive(info.State) && isMarked && a.runsAgain(ctx, info.TID) {
 		a.tryEdit(ctx, info.TID, func(e *entry) { e.CancelledAt, e.HiddenAt, e.EndedAt = time.Time{}, time.Time{}, time.Time{} })
 	}
 	if hasEnded(info.State) {
@@ -110,9 +111,17 @@ func (a *API) takeTask(ctx context.Context, at time.Time, info pixivoc.TaskInfo)
 	}
 }
 
-// isBefore says whether a mark was set before an event. One that was set after
-// it is not undone by what was true before.
-func isBefore(mark, at time.Time) bool { return !mark.IsZero() && mark.Before(at) }
+// runsAgain says whether a task that was marked as cancelled or hidden was
+// started since. An event alone does not say so: it may tell what was true
+// before the task was stopped, and come late.
+func (a *API) runsAgain(ctx context.Context, tid int64) bool {
+	task, err := a.client.Task(ctx, tid)
+	if err != nil {
+		return false
+	}
+	info, err := task.Info(ctx)
+	return err == nil && isActive(info.State)
+}
 
 // finish learns what there is to know of a task that has ended. Only after it
 // the lists show the task as finished.
