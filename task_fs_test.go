@@ -175,6 +175,25 @@ func TestTaskFS_OddRecords(t *testing.T) {
 	require.NoError(t, fstest.TestFS(empty))
 }
 
+// BenchmarkTaskFS lists a task of a hundred thousand files.
+func BenchmarkTaskFS(b *testing.B) {
+	task := pixivocmock.NewTask(b)
+	task.EXPECT().Info(mock.Anything).Return(pixivoc.TaskInfo{}, nil)
+	task.EXPECT().Records(mock.Anything, mock.Anything).Return(func(yield func(pixivoc.Record, error) bool) {
+		for i := range 100_000 {
+			if !yield(pixivoc.Record{Data: fmt.Appendf(nil, `{"path": "artist/%d/%d_p0.jpg"}`, i/100, i)}, nil) {
+				return
+			}
+		}
+	})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := pixivoc.TaskFS(b.Context(), task); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // All pictures of a task in one archive, in three lines.
 func ExampleTaskFS() {
 	folder, err := os.MkdirTemp("", "pixivoc-")

@@ -87,3 +87,15 @@ func Example() {
 	// I do not understand: is no work
 	// failed
 }
+
+// A mock is told which calls to expect, and what to answer.
+func ExampleNewClient() {
+	run(func(t T) { // in a test, t is its *testing.T
+		client := pixivocmock.NewClient(t)
+		client.EXPECT().Task(mock.Anything, int64(7)).Return(nil, pixivoc.ErrTaskNotFound)
+
+		_, err := client.Task(context.Background(), 7)
+		fmt.Println(err)
+	})
+	// Output: task not found
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -191,7 +192,17 @@ func TestRun_TellsWhatToTry(t *testing.T) {
 	text := make([]byte, 4096)
 	n, err := reader.Read(text)
 	require.NoError(t, err)
-	require.Contains(t, string(text[:n]), `"type": "GalleryAlbum"`)
+	// What it says is done, as a person does who copies it.
+	command := regexp.MustCompile(`curl (\S+) -H 'Content-Type: application/json' -d '([^']+)'`).FindStringSubmatch(string(text[:n]))
+	require.NotNil(t, command, "%s", text[:n])
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, command[1], strings.NewReader(command[2]))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusCreated, response.StatusCode)
 	stop()
 	require.NoError(t, <-ended)
 	require.Error(t, run(t.Context(), io.Discard, settings{http: "127.0.0.1:99999", socket: "127.0.0.1:0"}))

@@ -172,7 +172,7 @@ func (l *lister) typeName(o *types.TypeName) {
 	}
 }
 
-// structure lists the exported fields. A struct that can be compared, or be
+// structure lists a struct with its fields. A struct that can be compared, or be
 // written without field names, may be used so by somebody.
 func (l *lister) structure(name string, s *types.Struct) {
 	notes := ""
@@ -186,9 +186,18 @@ func (l *lister) structure(name string, s *types.Struct) {
 		}
 	}
 	l.add("type %s struct%s", name, notes)
+	l.fields(name, s)
+}
+
+// fields lists the exported fields of a struct, and those that come from
+// embedded structs which have no exported name themselves.
+func (l *lister) fields(name string, s *types.Struct) {
 	for i := range s.NumFields() {
 		field := s.Field(i)
 		if !field.Exported() {
+			if within, ok := field.Type().Underlying().(*types.Struct); ok && field.Embedded() {
+				l.fields(name, within)
+			}
 			continue
 		}
 		embedded, tag := "", ""

@@ -80,6 +80,7 @@ func (g *G[T]) Get() T { return g.V }
 func New[T comparable](first T, more ...func(v int) T) map[string]*T { return nil }
 type Old = S
 type private struct{ X int }
+type Outer struct { private }
 `), ".")
 	require.NoError(t, err)
 	require.Equal(t, []string{
@@ -87,6 +88,7 @@ type private struct{ X int }
 		"const B Mode = 2",
 		`const Name untyped string = "x"`,
 		"field G[T any].V T",
+		"field Outer.X int",
 		"field S.Reader embedded io.Reader",
 		`field S.X int "json:\"x\""`,
 		"func New[T comparable](T, ...func(int) T) map[string]*T",
@@ -101,6 +103,7 @@ type private struct{ X int }
 		"type Mode int",
 		"type O interface",
 		"type Old = S",
+		"type Outer struct, with unexported fields",
 		"type S struct, not comparable, with unexported fields",
 		"var Err error",
 	}, have)
