@@ -46,6 +46,16 @@ type Options struct {
 	// or not.
 	BlockedUsers []ID     `json:"blocked_users,omitempty"`
 	BlockedTags  []string `json:"blocked_tags,omitempty"`
+	// Revision says what becomes of a picture whose artist uploaded another in
+	// its place since the task was run before, see pixivoc.TaskSpec.Key:
+	// "keep" saves the new one beside the old, with "_r" and the time of the
+	// upload added to its name; "replace" puts it in the place of the old, but
+	// for one of the very same length. "": the old one stays, the new one is
+	// not fetched. Animations stay as they are.
+	Revision string `json:"revision,omitempty"`
+	// FileTime says of when a picture that is saved is: "upload" for when its
+	// work was published, "saved" or "" for when it was saved.
+	FileTime string `json:"file_time,omitempty"`
 }
 
 // maxDelay is the longest Options.DelayMS.
@@ -57,6 +67,9 @@ type settings struct {
 	pages pageSelection
 	delay time.Duration
 	works selection
+
+	revision   string // Options.Revision
+	uploadTime bool   // Options.FileTime is FileTimeUpload
 }
 
 func (o *Options) settings() (*settings, error) {
@@ -71,6 +84,10 @@ func (o *Options) settings() (*settings, error) {
 	if s.works, err = newSelection(o); err != nil {
 		return nil, err
 	}
+	if err := o.checkWords(); err != nil {
+		return nil, err
+	}
+	s.revision, s.uploadTime = o.Revision, o.FileTime == FileTimeUpload
 	s.delay = time.Duration(o.DelayMS) * time.Millisecond
 	if o.DelayMS < 0 || o.DelayMS > maxDelay.Milliseconds() {
 		return nil, fieldError("Options.delay_ms", "is %d, want 0 to %d", o.DelayMS, maxDelay.Milliseconds())

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -37,6 +38,12 @@ type picture struct {
 	// Name is the path of the file below the save path, without extension. ""
 	// is the name as ever, in the folder named like the task.
 	Name string `json:"name,omitempty"`
+	// Suffix is added to the name, whatever made it.
+	Suffix string `json:"suffix,omitempty"`
+	// Revision is when the picture was uploaded anew, as digits.
+	Revision string `json:"revision,omitempty"`
+	// Published is the time that the file is to have, "" for none.
+	Published string `json:"published,omitempty"`
 }
 
 func (p picture) key() string { return p.Work.String() + "_p" + strconv.Itoa(p.Page) }
@@ -47,11 +54,20 @@ func (p picture) key() string { return p.Work.String() + "_p" + strconv.Itoa(p.P
 func (p picture) path(taskName string) string {
 	switch {
 	case p.Name != "":
-		return p.Name
+		return p.Name + p.Suffix
 	case p.Ugoira:
 		return taskName + "/" + p.Work.String()
 	}
-	return taskName + "/" + p.key()
+	return taskName + "/" + p.key() + p.Suffix
+}
+
+// modTime is the time that the file is to have, zero for none.
+func (p picture) modTime() time.Time {
+	at, err := time.Parse(time.RFC3339, p.Published)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // pictureStage is DownloadPicture. It looks at Item.Attempts, which
@@ -90,8 +106,12 @@ func (s pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.
 		return pixivoc.Output{}, err
 	}
 	var out pixivoc.Output
-	record.WorkID, record.Page = p.Work, p.Page
-	out.Record(RecordFile, record.Path, record)
+	record.WorkID, record.Page, record.Revision = p.Work, p.Page, p.Revision
+	key := record.Path
+	if p.Revision != "" && p.Suffix == "" { // the path has a record of what was replaced
+		key += " " + p.Revision
+	}
+	out.Record(RecordFile, key, record)
 	return out, nil
 }
 
@@ -224,6 +244,7 @@ func (r pictureRun) save(ctx context.Context, address, suffix string) (pixivoc.F
 	file, err := r.rt.Download(ctx, pixivoc.Download{
 		Request: request,
 		Name:    name,
+		ModTime: r.picture.modTime(),
 		Refuse:  r.refuse,
 	})
 	if blocked, ok := errors.AsType[*pixivoc.BlockedError](err); ok {

@@ -38,7 +38,10 @@ func queueWork(ctx context.Context, rt pixivoc.Runtime, s *settings, out *pixivo
 		if item.Name, err = s.nameOf(ctx, rt, work, item.Page); err != nil {
 			return err
 		}
-		out.QueueTo(StageDownloadPicture, keys[i], item)
+		if s.uploadTime {
+			item.Published = work.CreateDate
+		}
+		out.QueueTo(StageDownloadPicture, s.revise(&item, keys[i], work.CreateDate), item)
 		chosen = true
 	}
 	if !chosen {

@@ -10,7 +10,8 @@ import (
 const (
 	// RecordWork has a WorkRecord; its key is the ID of the work.
 	RecordWork = "work"
-	// RecordFile has a FileRecord; its key is the path.
+	// RecordFile has a FileRecord; its key is the path, and for a revision that
+	// replaced another file the path, a blank and FileRecord.Revision.
 	RecordFile = pixivoc.RecordFile
 	// RecordLink has a LinkRecord; its key is the address.
 	RecordLink = "link"
@@ -56,6 +57,9 @@ type FileRecord struct {
 	// Fallback says that Pixiv could not give out the original and that this
 	// is its largest preview.
 	Fallback bool `json:"fallback,omitempty"`
+	// Revision is when the artist uploaded this picture in the place of another,
+	// as digits of Japan's time (20260131210500); see Options.Revision.
+	Revision string `json:"revision,omitempty"`
 	// Frames tells how long each picture in the archive of a ugoira is shown.
 	Frames []FrameRecord `json:"frames,omitempty"`
 }
