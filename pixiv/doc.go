@@ -14,9 +14,10 @@
 // of it for Client.Login. Who has a refresh token already reads it with
 // ParseRefreshToken.
 //
-// Types returns five task types, named by the constants SingleWork, UserWorks,
-// WorkDetails, UserWorksLink and Links. What they find is written to records,
-// whose contents are WorkRecord, FileRecord, LinkRecord and LimitRecord.
+// Types returns the task types, named by the constants from SingleWork to
+// UserPictures. What they find is written to records, whose contents are
+// WorkRecord, FileRecord, LinkRecord, NovelRecord, UserRecord and LimitRecord.
+// Resolve makes the right task of any link.
 //
 // API is the App API with typed answers, for programs that ask it themselves.
 // It sends its requests through a Client or, inside a stage, through a Runtime,

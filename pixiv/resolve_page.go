@@ -2,6 +2,7 @@ package pixiv
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -84,15 +85,9 @@ func (l link) oldPage(page string) (target, error) {
 
 func (l link) userPage() (target, error) {
 	id := l.part(1)
-	if len(l.parts) > 3 && l.part(2) != "bookmarks" || len(l.parts) == 4 && isUserTab(l.part(2)) {
-		return target{}, errors.New("names a tag of a user's works; give the user and filter by the tag")
-	}
 	switch l.part(2) {
 	case "", "artworks", "illustrations", "manga", "novels":
-		if len(l.parts) > 3 {
-			return target{}, errUnknownPage
-		}
-		return numbered(UserWorks, id, userWorkTypes(l.part(2)))
+		return l.userTab(id)
 	case "following":
 		if len(l.parts) == 3 {
 			return numbered(Following, id, visibility(l.query.Get("rest")))
@@ -103,12 +98,22 @@ func (l link) userPage() (target, error) {
 	return target{}, errUnknownPage
 }
 
-func isUserTab(part string) bool {
-	switch part {
-	case "artworks", "illustrations", "manga", "novels":
-		return true
+// userTab reads /users/ID/artworks/TAG. Pixiv's app lists no works of one tag,
+// so all are listed and filtered.
+func (l link) userTab(id string) (target, error) {
+	found, err := numbered(UserWorks, id, userWorkTypes(l.part(2)))
+	if err != nil || len(l.parts) < 4 {
+		return found, err
 	}
-	return false
+	if len(l.parts) > 4 || l.part(2) == "novels" {
+		return target{}, errUnknownPage
+	}
+	filter := "tagged(" + strconv.Quote(l.part(3)) + ")"
+	if _, err := ParseFilter(filter); err != nil {
+		return target{}, errors.New("names a tag that no filter can name")
+	}
+	found.options = Options{Filter: filter}
+	return found, nil
 }
 
 // userWorkTypes turns the tab of a user's page into types of works. Pixiv

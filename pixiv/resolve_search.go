@@ -2,6 +2,7 @@ package pixiv
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,7 +45,29 @@ func (l link) searchFor(word, kind string) (target, error) {
 	if err := options.check(); err != nil {
 		return target{}, err
 	}
-	return target{kind: Search, keyword: word, options: options}, nil
+	return target{kind: Search, keyword: word, options: linkOptions{options, l.searchFilter()}}, nil
+}
+
+// linkOptions are the options that a link of a search gives.
+type linkOptions struct {
+	SearchOptions
+	Filter string `json:"filter,omitempty"` // Options.Filter
+}
+
+// searchFilter is what Pixiv's pages pick works by and its app does not, or not
+// surely.
+func (l link) searchFilter() string {
+	var parts []string
+	switch l.query.Get("mode") {
+	case "safe":
+		parts = append(parts, "x_restrict == 0")
+	case "r18":
+		parts = append(parts, "x_restrict > 0")
+	}
+	if l.query.Get("ai_type") == "1" {
+		parts = append(parts, `ai != "yes"`)
+	}
+	return strings.Join(parts, " and ")
 }
 
 func (l link) readSearch(options *SearchOptions, kind string) error {
@@ -72,13 +95,8 @@ func (l link) readSearch(options *SearchOptions, kind string) error {
 	if options.Sort, known = webSort(l.query.Get("order"), known); !known {
 		return errors.New("has a search mode or order that Pixiv's app does not have")
 	}
-	switch l.query.Get("mode") {
-	case "", "all":
-	default:
-		return errors.New("shows works for all ages or adults only, which Pixiv's app cannot; search for all and filter by x_restrict")
-	}
-	if l.query.Get("ai_type") == "1" {
-		return errors.New("hides works made by AI, which Pixiv's app does in no reliable way; search for all and filter by ai")
+	if mode := l.query.Get("mode"); !slices.Contains([]string{"", "all", "safe", "r18"}, mode) {
+		return errors.New("has a mode of search that Pixiv's app does not have")
 	}
 	options.StartDate, options.EndDate = l.query.Get("scd"), l.query.Get("ecd")
 	options.Tool = l.query.Get("tool")

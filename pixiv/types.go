@@ -92,18 +92,28 @@ const (
 // to it in any form that Resolve takes. The aliases are the numbers of PixivOC's
 // commands.
 //
-// SingleWork and UserWorks save below the folder named like the task. A page is
-// ID_pN.EXT, with the ID of the work and N from 0. An original that Pixiv cannot
-// give out (status 500, three rounds long) is replaced by its largest preview,
-// ID_pN_master1200.jpg. A ugoira is the ZIP archive of its frames,
-// ID_ugoira1920x1080.zip, or the smaller one when there is no large one; its
-// FileRecord tells how long each frame is shown. Links saves in SavePath itself.
+// What is saved lies below the folder named like the task; Options can name
+// other places for the pages of works. A page is ID_pN.EXT, with the ID of the
+// work and N from 0. An original that Pixiv cannot give out (status 500, three
+// rounds long) is replaced by its largest preview, ID_pN_master1200.jpg. A
+// ugoira is the ZIP archive of its frames, ID_ugoira1920x1080.zip, or the
+// smaller one when there is no large one; its FileRecord tells how long each
+// frame is shown. A novel is ID.txt, the text as Pixiv has it, and the book
+// ID.epub, with ID_cover.EXT, ID_uploadedimage_N.EXT and ID_pixivimage_WORK-N.EXT
+// for its pictures. UserPictures are USER_avatar.EXT and USER_background.EXT.
+// Links saves in SavePath itself.
+//
+// Lists are read page by page; what two pages show is done once. They follow
+// Pixiv's next_url by its cursor alone. A task that is opened again reads its
+// lists anew and fetches what is new.
 //
 // What is not to be had becomes a failed item: a work that is gone with
 // pixivoc.ReasonDeleted, one that Pixiv masks with pixivoc.ReasonMasked, one
 // whose description cannot be used with pixivoc.ReasonContent. In UserWorksLink,
 // which has no stage for pictures, these are items of GetPageUrls. A listing that
-// Pixiv cuts off is no failure but leaves a LimitRecord.
+// Pixiv cuts off is no failure but leaves a LimitRecord; a search by date is
+// divided by days instead, and complete as long as no day has more than some
+// 10,000 works.
 func Types() []pixivoc.TaskType {
 	works := newSaver()
 	return slices.Concat(firstTypes(works), listTypes(works), userTypesOf(works), novelTypes(), profileTypes())
