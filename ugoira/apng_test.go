@@ -129,6 +129,7 @@ func TestAPNG(t *testing.T) {
 		"more than 64 KB": jpegs(t, 400, 300, 10, 20),
 		"all new":         pan(t, 90, 70, 10, 20, 30),
 		"corners":         corners(t, 96, 80, 10, 20, 30),
+		"dots":            dots(t, 33, 21, 10, 20, 30),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

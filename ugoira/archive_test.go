@@ -24,6 +24,7 @@ type raw struct {
 	flags, method   uint16
 	content         []byte
 	packed          []byte // default: content
+	claimed         uint32 // packed size, default: right
 	crc             uint32 // default: right
 	size            uint32 // default: right
 	localSize       uint32 // default: size
@@ -46,6 +47,9 @@ func forge(entries ...raw) []byte {
 		if e.packed == nil {
 			e.packed = e.content
 		}
+		if e.claimed == 0 {
+			e.claimed = uint32(len(e.packed))
+		}
 		if e.crc == 0 {
 			e.crc = crc32.ChecksumIEEE(e.content)
 		}
@@ -62,7 +66,7 @@ func forge(entries ...raw) []byte {
 		common := func(to []byte, size uint32, name string) []byte {
 			to = le.AppendUint16(le.AppendUint16(le.AppendUint16(to, 20), e.flags), e.method)
 			to = le.AppendUint32(le.AppendUint32(to, 0), e.crc)
-			to = le.AppendUint32(le.AppendUint32(to, uint32(len(e.packed))), size)
+			to = le.AppendUint32(le.AppendUint32(to, e.claimed), size)
 			return le.AppendUint16(to, uint16(len(name)))
 		}
 		if !e.gone {
@@ -236,6 +240,8 @@ func TestZ3_Containers(t *testing.T) {
 		"cut off":                  {whole[:len(whole)-1], "no zip"},
 		"a part of several":        {bytes.Replace(whole, []byte("PK\x05\x06\x00"), []byte("PK\x05\x06\x01"), 1), "one part of several"},
 		"count too small":          {recount(whole, 0), "bytes for 0 entries"},
+		"reaches the directory":    {with(func(e *raw) { e.claimed, e.size = size+1, size+1 }), "outside the archive"},
+		"count of two too small":   {recount(forge(good, raw{name: "000001.jpg", content: picture}), 1), "more entries than it says"},
 		"count too large":          {recount(whole, 2), "broken"},
 		"nothing":                  {nil, "too few"},
 		"no zip":                   {picture, "no zip"},

@@ -10,7 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
-	"sync/atomic"
+	"runtime/metrics"
 	"testing"
 	"time"
 
@@ -60,8 +60,8 @@ func benchmarkWork(b *testing.B, width, height, frames int, pan bool) work {
 	return w
 }
 
-// BenchmarkEncode tells frames per second, bytes a frame, and the largest heap
-// above what was there before.
+// BenchmarkEncode tells frames per second, bytes a frame, and how much larger
+// the heap got.
 func BenchmarkEncode(b *testing.B) {
 	for _, c := range [...]struct {
 		name                  string
@@ -88,41 +88,44 @@ func BenchmarkEncode(b *testing.B) {
 				}
 				b.ReportMetric(float64(b.N*result.Frames)/b.Elapsed().Seconds(), "frames/s")
 				b.ReportMetric(float64(result.Bytes)/float64(result.Frames), "bytes/frame")
-				b.ReportMetric(float64(peak())/(1<<20), "peak-MiB")
+				all, live := peak()
+				b.ReportMetric(float64(all)/(1<<20), "peak-MiB")
+				b.ReportMetric(float64(live)/(1<<20), "live-MiB")
 			})
 		}
 	}
 }
 
 // watchHeap measures until the returned function is called, which tells the
-// largest growth of the heap.
-func watchHeap() (peak func() uint64) {
+// largest growth of the heap, with what is not collected yet and without.
+func watchHeap() (peak func() (all, live uint64)) {
 	runtime.GC()
-	var before runtime.MemStats
-	runtime.ReadMemStats(&before)
-	var largest atomic.Uint64
+	sample := func() [2]uint64 {
+		samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
+		metrics.Read(samples)
+		return [2]uint64{samples[0].Value.Uint64(), samples[1].Value.Uint64()}
+	}
+	before, largest := sample(), [2]uint64{}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		ticker := time.NewTicker(5 * time.Millisecond)
+		ticker := time.NewTicker(2 * time.Millisecond)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-stop:
 				return
 			case <-ticker.C:
-				var now runtime.MemStats
-				runtime.ReadMemStats(&now)
-				if now.HeapAlloc > before.HeapAlloc {
-					largest.Store(max(largest.Load(), now.HeapAlloc-before.HeapAlloc))
+				for i, now := range sample() {
+					largest[i] = max(largest[i], now-min(now, before[i]))
 				}
 			}
 		}
 	}()
-	return func() uint64 {
+	return func() (all, live uint64) {
 		close(stop)
 		<-stopped
-		return largest.Load()
+		return largest[0], largest[1]
 	}
 }
 

@@ -37,6 +37,9 @@ func fakeFFmpeg() int {
 	if err != nil {
 		return 98
 	}
+	if string(mode) == "strict" && !bytes.HasSuffix(input, []byte("\x00\x01")) {
+		return 96 // the end is missing
+	}
 	name := os.Args[len(os.Args)-1]
 	text := strings.Join(os.Args[1:], " ") + "\n" + strings.Join(os.Environ(), " ") + "\n"
 	if filepath.Base(name) != name || os.WriteFile(name, append([]byte(text), input...), 0o600) != nil {
@@ -136,8 +139,18 @@ func TestFFmpeg_Fails(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 }
 
+// TestFFmpeg_BadArchive holds that a bad archive is told as such, whether ffmpeg
+// takes note or not.
 func TestFFmpeg_BadArchive(t *testing.T) {
-	ffmpeg := installFFmpeg(t, "work")
+	ffmpeg := installFFmpeg(t, "strict")
+	_, err := ffmpeg.Encode(t.Context(), jpegs(t, 8, 8, 100, 100).open(t), io.Discard, ugoira.MP4)
+	require.NoError(t, err)
+	requireBadArchive(t, ffmpeg)
+	requireBadArchive(t, installFFmpeg(t, "work"))
+}
+
+func requireBadArchive(t *testing.T, ffmpeg *ugoira.FFmpeg) {
+	t.Helper()
 	picture := jpegOf(t, scene(0, 8, 8))
 	archive := forge(raw{name: "000000.jpg", content: picture}, raw{name: "000001.jpg", content: picture, crc: 1})
 	a, err := ugoira.Open(bytes.NewReader(archive), int64(len(archive)), table("000000.jpg", "000001.jpg"), ugoira.Limits{})

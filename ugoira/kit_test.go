@@ -141,6 +141,19 @@ func corners(tb testing.TB, width, height int, delays ...int) work {
 	return w
 }
 
+// dots is a work of PNG frames of which one pixel changes, at odd places.
+func dots(tb testing.TB, width, height int, delays ...int) work {
+	tb.Helper()
+	var w work
+	for i, delay := range delays {
+		picture := flat(0, width, height)
+		picture.SetNRGBA(5+2*i, 7, color.NRGBA{1, 2, 3, 255})
+		w.add(name(i, ".png"), pngOf(tb, picture), delay)
+	}
+	w.pack(tb, zip.Deflate)
+	return w
+}
+
 // pngs is a work of PNG frames with transparency.
 func pngs(tb testing.TB, width, height int, delays ...int) work {
 	tb.Helper()

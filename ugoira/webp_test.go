@@ -81,6 +81,7 @@ func TestWebP(t *testing.T) {
 		"still":     still,
 		"all new":   pan(t, 90, 70, 10, 20, 30),
 		"corners":   corners(t, 96, 80, 10, 20, 30),
+		"dots":      dots(t, 33, 21, 10, 20, 30),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -59,6 +59,15 @@ func painters() map[string]func(x, y int, r *rand.Rand) uint32 {
 			}
 			return 0xff000000 | uint32(x*3+y)&255<<8 | r.Uint32N(8)
 		},
+		"confetti": func(_, _ int, r *rand.Rand) uint32 {
+			return 0xff000000 | (r.Uint32N(40)*2654435761)>>8
+		},
+		"halves": func(x, _ int, r *rand.Rand) uint32 {
+			if x/80%2 == 0 {
+				return 0xff000000 | r.Uint32()&0x030303
+			}
+			return 0xff000000 | r.Uint32()&0x3f3f3f + 0x808080
+		},
 		"rare": func(_, _ int, r *rand.Rand) uint32 {
 			// Counts that fall by half make the deepest trees.
 			return 0xff000000 | uint32(math.Min(255, r.ExpFloat64()*1.5))*0x010000
@@ -78,7 +87,7 @@ func paint(p func(x, y int, r *rand.Rand) uint32, width, height int) []uint32 {
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	sizes := [][2]int{
-		{1, 1}, {2, 1}, {1, 2}, {3, 3}, {7, 5}, {16, 16}, {17, 33}, {1, 300}, {300, 1}, {64, 64}, {129, 97}, {320, 240}, {16384, 2}, {2, 16384}, {400, 300},
+		{1, 1}, {2, 1}, {1, 2}, {3, 3}, {7, 5}, {16, 16}, {17, 33}, {1, 300}, {300, 1}, {64, 64}, {129, 97}, {320, 240}, {16384, 1}, {1, 16384}, {300, 200},
 	}
 	for name, p := range painters() {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +110,7 @@ func TestEncode_IsSmall(t *testing.T) {
 	t.Parallel()
 	const width, height = 320, 240
 	for name, most := range map[string]int{
-		"one colour": 400, "two colours": 9_000, "slope": 1_500, "waves": 75_000, "tiles": 2_000, "opaque": width*height*3 + 2000,
+		"one colour": 400, "two colours": 9_000, "slope": 1_500, "waves": 75_000, "tiles": 2_000, "confetti": 95_000, "halves": 138_000, "opaque": width*height*3 + 2000,
 	} {
 		var e vp8l.Encoder
 		size := requireRoundTrip(t, &e, paint(painters()[name], width, height), width, height)

@@ -106,8 +106,13 @@ func (p *perSymbol) count(t token) {
 	}
 }
 
-// costUnit is the fineness of costs in parts of a bit.
-const costUnit = 32
+const (
+	// costUnit is the fineness of costs in parts of a bit.
+	costUnit = 32
+	// unused is what symbols cost where none is used: so much that what needs
+	// them goes elsewhere.
+	unused = 16 * costUnit
+)
 
 // costs is what each symbol costs where symbols come as often as in counts.
 func (p *perSymbol) costs() *perSymbol {
@@ -134,6 +139,10 @@ func costsOf(counts, costs []uint32) {
 		least = costUnit // the shortest code of two has one bit
 	}
 	for i, n := range counts {
+		if used == 0 {
+			costs[i] = unused
+			continue
+		}
 		costs[i] = max(least, uint32(costUnit*math.Log2(float64(total+1)/(float64(n)+0.5))))
 	}
 }
