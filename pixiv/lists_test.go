@@ -169,3 +169,39 @@ func TestUserProfile(t *testing.T) {
 		assert.Len(t, entries, 1)
 	})
 }
+
+// A search that is split, stopped by nothing, saves every picture; opened again
+// it fetches what is new and nothing else.
+func TestSearch_WholeTaskTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := pixivtest.NewUnstartedServer(pixivtest.Config{PageSize: 10, OffsetLimit: 20})
+		defer server.Close()
+		day := time.Date(2025, time.June, 1, 3, 0, 0, 0, time.UTC)
+		add := func(hour int) {
+			server.AddWork(pixivtest.Work{Created: day.Add(time.Duration(hour) * time.Hour), Tags: []pixivtest.Tag{{Name: "sky"}}})
+		}
+		for i := range 150 {
+			add(i / 2) // two in the same second, 48 a day: more than one sweep sees
+		}
+		client, folder := logIn(t, server), t.TempDir()
+		spec := pixivoc.TaskSpec{Type: pixiv.Search, Name: "n", SavePath: folder, Keyword: "sky", Key: "watch"}
+		task, info, failed := finish(t, client, spec)
+		assert.Empty(t, failed)
+		assert.Zero(t, countRecords(t, task, pixiv.RecordLimit))
+		assert.Equal(t, 150, equalFiles(t, server, filepath.Join(folder, "n")))
+		first := info.Bytes
+
+		for i := range 3 {
+			add(200 + i)
+		}
+		_, info, failed = finish(t, client, spec)
+		assert.Empty(t, failed)
+		assert.Equal(t, 153, equalFiles(t, server, filepath.Join(folder, "n")))
+		var added int64
+		for picture := range server.Pictures() {
+			added += picture.Size()
+		}
+		assert.Equal(t, added-first, info.Bytes-first, "nothing is fetched twice")
+	})
+}

@@ -1,6 +1,7 @@
 package pixiv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -10,10 +11,9 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"runtime"
 	"strings"
 	"syscall"
-
-	"context"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -44,7 +44,11 @@ func writeFile(rt pixivoc.Runtime, name string, write func(io.Writer) error) (Fi
 		_ = root.Remove(name + partSuffix) // the error says more
 		return FileRecord{}, onDisk(err)
 	}
-	if err := root.Rename(name+partSuffix, name); err != nil {
+	err = root.Rename(name+partSuffix, name)
+	if err == nil {
+		err = syncFolder(root, path.Dir(name))
+	}
+	if err != nil {
 		return FileRecord{}, onDisk(err)
 	}
 	return FileRecord{Path: name, Bytes: made.bytes, Checksum: fmt.Sprintf("%08x", made.sum.Sum32()), ChecksumKind: "crc32c"}, nil
@@ -78,6 +82,19 @@ func (m *measured) fill(root *os.Root, name string, write func(io.Writer) error)
 		err = file.Sync()
 	}
 	return errors.Join(err, file.Close())
+}
+
+// syncFolder makes a rename outlast a power cut. Windows has no such call and
+// needs none.
+func syncFolder(root *os.Root, name string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // onDisk tells what concerns the whole task from what concerns one file.
