@@ -126,7 +126,10 @@ func errorText(err error) string {
 		return err.Error()
 	}
 	name, rest, _ := strings.Cut(field.Field, "[")
-	flag, known := fieldFlags()[name]
+	flag, known := optionFlag(field.Field)
+	if !known {
+		flag, known = fieldFlags()[name]
+	}
 	if !known {
 		return err.Error()
 	}

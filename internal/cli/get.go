@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -13,109 +12,113 @@ import (
 	"github.com/pixivoc/pixivoc/pixiv"
 )
 
-const getLong = `Fetch single works: every page of each, in original quality.
+const getLong = `Fetch what links lead to: a work, a novel, a user, a series, bookmarks, a
+ranking, a search, the feed. Every page comes in original quality.
 
-A work is named by its id or by its address, in any form that Pixiv uses. The
-files go to FOLDER/ID; with --name all of them to FOLDER/NAME. What was begun
-is kept in the data folder, so the same command goes on after ctrl-C or a
-crash, and fetches nothing twice.
+A bare id is that of a work. The files of a work go to FOLDER/ID, those of other
+things to a folder named like them; with --name all of them to FOLDER/NAME. What
+was begun is kept in the data folder, so the same command goes on after ctrl-C
+or a crash, and fetches nothing twice.
+
+With -f a list of works and novels is read, ids and links apart by blanks, commas
+or line feeds; lines that begin with # are passed over. They go to one folder.
 
 ` + exitCodesHelp + `
 
 A work that is deleted, masked or closed to the account counts as missing
-here: it was asked for by name. Where Pixiv cannot give out an original, its
+where it was asked for by name. Where Pixiv cannot give out an original, its
 largest preview is saved; it is listed under Previews, and counts as partial.`
 
 func (a *app) getCommand() *cobra.Command {
-	var name string
+	var list string
 	cmd := &cobra.Command{
-		Use:   "get LINK|ID ... [flags]",
-		Short: "Fetch single works",
+		Use:   "get LINK|ID ... | -f FILE [flags]",
+		Short: "Fetch what links lead to, or a list of works",
 		Long:  getLong,
 		Example: `  pixivoc get https://www.pixiv.net/artworks/59580629
   pixivoc get 59580629 44298467 -o ~/Pictures
-  pixivoc get 59580629 44298467 --name favourites`,
-		Args: needArgs("at least one work: its address or its id"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			specs, err := a.specs(pixiv.SingleWork, args, name, pixiv.ParseWork)
-			if err != nil {
-				return err
-			}
-			label := "work " + specs[0].Keyword
-			if len(specs) > 1 {
-				label = plural(len(specs), "work", "works")
-			}
-			return a.fetch(cmd.Context(), label, specs)
-		},
+  pixivoc get https://www.pixiv.net/users/11/bookmarks/artworks
+  pixivoc get -f works.txt --name favourites
+  pixivoc get 59580629 --pages "first 3" --path "{user.name}/{id}_p{page}"`,
+		Args: needListOr(&list, "at least one link, or the id of a work, or a list with -f FILE"),
 	}
-	cmd.Flags().StringVar(&name, "name", "", "`folder` for all the works, below the folder to save in")
-	a.set.addDownloadFlags(cmd.Flags())
-	return onRoad(cmd)
+	o := a.newOrder(cmd)
+	cmd.Flags().StringVarP(&list, "file", "f", "", "`file` with a list of works and novels; - is standard input")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if list != "" {
+			return a.getList(cmd.Context(), o, list)
+		}
+		return o.fetch(cmd.Context(), args, resolveAll)
+	}
+	return cmd
 }
 
-// specs makes a task of that type for each id, each id once.
-func (a *app) specs(kind string, args []string, name string, parse func(string) (pixiv.ID, error)) ([]pixivoc.TaskSpec, error) {
-	folder, err := a.saveFolder()
-	if err != nil {
-		return nil, err
-	}
+// needListOr asks for arguments or for a list of them.
+func needListOr(list *string, what string) cobra.PositionalArgs {
+	return usage(func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0 && *list == "":
+			return errors.New("name " + what)
+		case len(args) > 0 && *list != "":
+			return errors.New("name either " + what + ", not both")
+		}
+		return nil
+	})
+}
+
+// resolveAll makes a task for each link.
+func resolveAll(args []string) ([]pixivoc.TaskSpec, error) {
 	var specs []pixivoc.TaskSpec
-	seen := map[pixiv.ID]bool{}
 	for _, arg := range args {
-		id, err := parse(arg)
+		spec, err := pixiv.Resolve(arg)
+		if err != nil && !strings.ContainsAny(arg, "./") {
+			err = errors.New("is neither a link nor the id of a work")
+		}
 		if err != nil {
 			return nil, argumentError(arg, err)
 		}
-		if !seen[id] {
-			seen[id] = true
-			specs = append(specs, spec(kind, id, name, folder))
-		}
+		specs = append(specs, spec)
 	}
 	return specs, nil
 }
 
-// spec describes a task for a work or a user. Its key makes the same command
-// find the same task again.
-func spec(kind string, id pixiv.ID, name, folder string) pixivoc.TaskSpec {
-	if name == "" {
-		name = id.String()
+// getList fetches the works of a list.
+func (a *app) getList(ctx context.Context, o *order, list string) error {
+	input, name, err := a.openList(list)
+	if err != nil {
+		return err
 	}
-	return pixivoc.TaskSpec{
-		Type: kind, Name: name, Keyword: id.String(), SavePath: folder,
-		Key: taskKey(kind, id.String(), filepath.Join(folder, name)),
+	defer func() { _ = input.Close() }()
+	specs, err := o.complete([]pixivoc.TaskSpec{{Type: pixiv.WorkList, Name: pixivoc.CleanName(stem(name))}})
+	if err != nil {
+		return err
 	}
-}
-
-// taskKey joins what makes a command the same command.
-func taskKey(parts ...string) string { return strings.Join(parts, "\n") }
-
-// argumentError names the argument that was refused.
-func argumentError(arg string, err error) error {
-	return fmt.Errorf("%q %s", shorten(printable(arg), 80, screen{}), reasonText(err))
-}
-
-// reasonText is why a value was refused, without the name of its field.
-func reasonText(err error) string {
-	if field, ok := errors.AsType[*pixivoc.FieldError](err); ok {
-		return printable(field.Reason)
-	}
-	return printable(err.Error())
-}
-
-// fetch creates tasks for which somebody must be logged in, and runs them.
-func (a *app) fetch(ctx context.Context, label string, specs []pixivoc.TaskSpec) error {
+	spec := specs[0]
+	spec.Key = taskKey(spec.Key, name)
+	spec.Input = input
 	return a.with(ctx, true, func(s *session) error {
 		if err := a.ensureLogin(ctx, s.client); err != nil {
 			return err
 		}
-		j := job{label: label, again: "give the same command"}
-		for _, spec := range specs {
-			task, err := s.client.Create(ctx, spec)
-			if err != nil {
-				return err
-			}
-			j.tasks = append(j.tasks, task)
-		}
-		return a.runJob(ctx, s, j)
+		return a.runList(ctx, s, spec, name, "A list names works and novels by ids and links. For addresses of pictures, use: pixivoc links;",
+			"for everything else: pixivoc get LINK")
 	})
+}
+
+// runList makes a task of a list and runs it.
+func (a *app) runList(ctx context.Context, s *session, spec pixivoc.TaskSpec, name string, next ...string) error {
+	task, err := s.client.Create(ctx, spec)
+	if err != nil {
+		return listError(name, err, next...)
+	}
+	return a.runJob(ctx, s, job{label: filepath.Base(name), tasks: []pixivoc.Task{task}, again: "give the same command"})
+}
+
+// stem is the name of a file without folder and extension.
+func stem(name string) string {
+	base := filepath.Base(name)
+	if short := strings.TrimSuffix(base, filepath.Ext(base)); short != "" {
+		return short
+	}
+	return base
 }

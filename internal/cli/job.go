@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
-	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 // errLoginNeeded is why a run ends whose tasks wait for a login.
@@ -46,7 +45,7 @@ func (a *app) runJob(ctx context.Context, s *session, j job) error {
 		return err
 	}
 	end.elapsed = time.Since(started)
-	if before.files > 0 {
+	if before.files > 0 && s.remote == "" { // the files of a daemon are where it is
 		if err := end.addMissing(ctx, j.tasks); err != nil {
 			return err
 		}
@@ -59,7 +58,7 @@ func (a *app) runJob(ctx context.Context, s *session, j job) error {
 func (a *app) runTasks(ctx context.Context, s *session, j job, before tally) error {
 	run, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
-	if a.followed(before) {
+	if a.followed(s, before) {
 		watch := a.startWatch(run, s.client, j.label, before.infos, a.set.quiet, func() { refuse(errLoginNeeded) })
 		defer watch.stop()
 	}
@@ -82,12 +81,12 @@ func (a *app) runTasks(ctx context.Context, s *session, j job, before tally) err
 // followed says whether the run needs events: for a display, or to notice
 // that a task waits for a login. A quiet run of links needs none, and events
 // cost time with each file.
-func (a *app) followed(before tally) bool {
+func (a *app) followed(s *session, before tally) bool {
 	if !a.set.quiet {
 		return true
 	}
 	for _, info := range before.infos {
-		if info.TypeName != pixiv.Links {
+		if s.kinds.needsLogin(info.TypeName) {
 			return true
 		}
 	}

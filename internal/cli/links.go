@@ -62,32 +62,25 @@ func (a *app) links(ctx context.Context, list, referer string) error {
 		return fmt.Errorf("options of the task: %w", err)
 	}
 	return a.with(ctx, true, func(s *session) error {
-		task, err := s.client.Create(ctx, pixivoc.TaskSpec{
+		return a.runList(ctx, s, pixivoc.TaskSpec{
 			Type:     pixiv.Links,
 			Name:     pixivoc.CleanName(filepath.Base(name)),
 			SavePath: folder,
 			Options:  options,
 			Input:    input,
 			Key:      taskKey(pixiv.Links, name, folder, referer),
-		})
-		if err != nil {
-			return listError(name, err)
-		}
-		return a.runJob(ctx, s, job{
-			label: filepath.Base(name), tasks: []pixivoc.Task{task}, again: "give the same command",
-		})
+		}, name, "A list has an address of a picture in each line. For the pages of works, use: pixivoc get;",
+			"for those of users: pixivoc user")
 	})
 }
 
 // listError says what is wrong with a list.
-func listError(name string, err error) error {
+func listError(name string, err error, next ...string) error {
 	field, refused := errors.AsType[*pixivoc.FieldError](err)
 	if !refused || field.Field != "Input" {
 		return fmt.Errorf("list %s: %w", name, err)
 	}
-	return advise(fmt.Errorf("list %s: %s", name, reasonText(err)),
-		"A list has an address of a picture in each line. For the pages of works, use: pixivoc get;",
-		"for those of users: pixivoc user")
+	return advise(fmt.Errorf("list %s: %s", name, reasonText(err)), next...)
 }
 
 // openList opens the list of addresses and names it for the key of the task.

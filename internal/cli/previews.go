@@ -18,8 +18,9 @@ type previews struct {
 	asked bool     // one is of a work that was asked for by its id
 }
 
-// addTask looks at each file that a task saved. Links are what they are.
-func (p *previews) addTask(ctx context.Context, task pixivoc.Task, info pixivoc.TaskInfo) error {
+// addTask looks at each file that a task saved. Links are what they are. asked
+// says that the task was told what to fetch.
+func (p *previews) addTask(ctx context.Context, task pixivoc.Task, info pixivoc.TaskInfo, asked bool) error {
 	if info.SavePath == "" || info.TypeName == pixiv.Links {
 		return nil
 	}
@@ -32,7 +33,7 @@ func (p *previews) addTask(ctx context.Context, task pixivoc.Task, info pixivoc.
 			return fmt.Errorf("record %d: %w", record.Seq, err)
 		}
 		if file.Fallback {
-			p.add(fmt.Sprintf("%s_p%d", file.WorkID, file.Page), info.TypeName == pixiv.SingleWork)
+			p.add(fmt.Sprintf("%s_p%d", file.WorkID, file.Page), asked)
 		}
 	}
 	return nil

@@ -55,7 +55,7 @@ func (a *app) openRemote(ctx context.Context, address string) (*session, error) 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("daemon at %s: %w", address, err), conn.Close())
 	}
-	return &session{client: client, remote: address}, nil
+	return &session{client: client, remote: address, kinds: newCatalogue(client.Types())}, nil
 }
 
 func remoteAdvice(secure bool) []string {

@@ -8,7 +8,6 @@ import (
 	"github.com/mattn/go-runewidth"
 
 	"github.com/pixivoc/pixivoc"
-	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 // style is an SGR parameter (ECMA-48, 8.3.117); 0 is plain.
@@ -205,21 +204,4 @@ func (v *view) plainLine(label string, now time.Time) string {
 		line += fmt.Sprintf(", %d not saved", failed)
 	}
 	return line
-}
-
-// stageTitle puts the name of a stage into words.
-func stageTitle(name string) string {
-	switch name {
-	case pixiv.StageDownloadPicture, pixiv.StageDownloadLink:
-		return "downloading"
-	case pixiv.StageGetWorkDetails:
-		return "reading the work"
-	case pixiv.StageGetWorksNumber:
-		return "reading the list of works"
-	case pixiv.StageGetPageUrls:
-		return "reading the pages of the list"
-	case "":
-		return "starting"
-	}
-	return printable(name)
 }

@@ -102,7 +102,7 @@ func TestStatusNamesWhatIsWaitedFor(t *testing.T) {
 	}{
 		{"downloading", func(*pixivoc.TaskInfo) {}, 0, "downloading"},
 		{"listing", func(i *pixivoc.TaskInfo) { i.StageName = "GetWorksNumber" }, 0, "reading the list of works"},
-		{"foreign stage", func(i *pixivoc.TaskInfo) { i.StageName = "Mine\x1b[2J" }, 0, "Mine[2J"},
+		{"foreign stage", func(i *pixivoc.TaskInfo) { i.StageName = "Mine\x1b[2J" }, 0, "mine[2 j"},
 		{"rate limit", func(*pixivoc.TaskInfo) {}, 5 * time.Minute, "the site asks for a pause: goes on at 12:05:00"},
 		{"rate limit, start not told yet", func(i *pixivoc.TaskInfo) { i.State = pixivoc.StateQueued }, time.Minute, "the site asks for a pause: goes on at 12:01:00"},
 		{"stopped", func(i *pixivoc.TaskInfo) { i.State = pixivoc.StateStopped }, time.Minute, "stopped"},

@@ -34,6 +34,8 @@ type report struct {
 	failed   failures // what should be there and is not
 	previews previews // saved in place of originals, by all runs
 	missing  missing  // what earlier runs saved and somebody took away
+	filtered int      // works that were not wanted
+	places   []string // where the files of each task are, "" for nowhere
 	cut      []string // why a list of works may not be whole
 	unsaved  bool     // the tasks save no files
 }
@@ -75,7 +77,10 @@ func (s *session) tally(ctx context.Context, tasks []pixivoc.Task) (tally, error
 		}
 		sum.infos = append(sum.infos, info)
 		sum.bytes += info.Bytes
-		saved := counts[s.lastStage(info.TypeName)].Done
+		saved, err := s.savedBy(ctx, task, info, counts)
+		if err != nil {
+			return tally{}, err
+		}
 		sum.saved = append(sum.saved, saved)
 		sum.files += saved
 		for _, count := range counts {
@@ -85,14 +90,16 @@ func (s *session) tally(ctx context.Context, tasks []pixivoc.Task) (tally, error
 	return sum, nil
 }
 
-// lastStage names the stage in which a task type saves its files.
-func (s *session) lastStage(typeName string) string {
-	for _, kind := range s.client.Types() {
-		if kind.Name == typeName && len(kind.Stages) > 0 {
-			return kind.Stages[len(kind.Stages)-1].Stage.Name()
-		}
+// savedBy counts what a task has saved or, when its type saves no files,
+// recorded.
+func (s *session) savedBy(ctx context.Context, task pixivoc.Task, info pixivoc.TaskInfo, counts map[string]pixivoc.ItemCount) (int, error) {
+	switch {
+	case info.SavePath == "":
+		return task.CountRecords(ctx, pixivoc.RecordQuery{})
+	case s.kinds.mixed(info.TypeName):
+		return task.CountRecords(ctx, pixivoc.RecordQuery{Kind: pixivoc.RecordFile})
 	}
-	return ""
+	return counts[s.kinds.lastStage(info.TypeName)].Done, nil
 }
 
 // report looks at tasks that have come to an end.
@@ -116,35 +123,52 @@ func (s *session) report(ctx context.Context, tasks []pixivoc.Task, before tally
 		if info.SavePath != "" {
 			end.unsaved = false
 		}
-		if err := end.addCuts(ctx, task, info); err != nil {
+		place, err := taskPlace(ctx, task, info)
+		if err != nil {
 			return report{}, err
 		}
-		if err := end.previews.addTask(ctx, task, info); err != nil {
+		end.places = append(end.places, place)
+		skipped, err := task.CountRecords(ctx, pixivoc.RecordQuery{Kind: pixiv.RecordSkipped})
+		if err != nil {
 			return report{}, err
 		}
-		if info.Failed == 0 {
-			continue
-		}
-		for item, err := range task.Items(ctx, pixivoc.ItemQuery{State: pixivoc.ItemFailed}) {
-			if err != nil {
+		end.filtered += skipped
+		if s.kinds.lists(info.TypeName) {
+			if err := end.addCuts(ctx, task); err != nil {
 				return report{}, err
 			}
-			entry := failure{info.TID, itemText(info.TypeName, item.Key), printable(item.Reason), printable(item.Detail)}
-			if notAvailable(info, item) {
-				end.skipped.add(entry)
-			} else {
-				end.failed.add(entry)
-			}
+		}
+		if err := end.previews.addTask(ctx, task, info, !s.kinds.lists(info.TypeName)); err != nil {
+			return report{}, err
+		}
+		if err := s.addFailures(ctx, &end, task, info); err != nil {
+			return report{}, err
 		}
 	}
 	return end, nil
 }
 
-// addCuts notes where Pixiv ended a list before its end.
-func (r *report) addCuts(ctx context.Context, task pixivoc.Task, info pixivoc.TaskInfo) error {
-	if info.TypeName != pixiv.UserWorks && info.TypeName != pixiv.UserWorksLink {
+// addFailures adds what can never be done.
+func (s *session) addFailures(ctx context.Context, end *report, task pixivoc.Task, info pixivoc.TaskInfo) error {
+	if info.Failed == 0 {
 		return nil
 	}
+	for item, err := range task.Items(ctx, pixivoc.ItemQuery{State: pixivoc.ItemFailed}) {
+		if err != nil {
+			return err
+		}
+		entry := failure{info.TID, itemText(info.TypeName, item.Key), printable(item.Reason), printable(item.Detail)}
+		if s.kinds.notAvailable(info, item) {
+			end.skipped.add(entry)
+		} else {
+			end.failed.add(entry)
+		}
+	}
+	return nil
+}
+
+// addCuts notes where Pixiv ended a list before its end.
+func (r *report) addCuts(ctx context.Context, task pixivoc.Task) error {
 	for record, err := range task.Records(ctx, pixivoc.RecordQuery{Kind: pixiv.RecordLimit}) {
 		if err != nil {
 			return err
@@ -153,28 +177,13 @@ func (r *report) addCuts(ctx context.Context, task pixivoc.Task, info pixivoc.Ta
 		if err := json.Unmarshal(record.Data, &limit); err != nil {
 			return fmt.Errorf("record %d: %w", record.Seq, err)
 		}
-		r.cut = append(r.cut, fmt.Sprintf("user %s: %s", limit.UserID, printable(limit.Message)))
+		what := "list " + printable(record.Key)
+		if record.Key == limit.UserID.String() {
+			what = "user " + record.Key
+		}
+		r.cut = append(r.cut, what+": "+printable(limit.Message))
 	}
 	return nil
-}
-
-// notAvailable says whether an item is missing for a reason that nobody here
-// can mend, in a task that takes what there is: a deleted, masked or private
-// work among all works of a user. A work that was asked for by its id, or a
-// link, should be there.
-func notAvailable(info pixivoc.TaskInfo, item pixivoc.ItemStatus) bool {
-	switch info.TypeName {
-	case pixiv.SingleWork, pixiv.WorkDetails, pixiv.Links:
-		return false
-	}
-	if item.Stage == pixiv.StageGetWorksNumber || item.Stage == pixiv.StageGetPageUrls {
-		return false // the list itself
-	}
-	switch item.Reason {
-	case pixivoc.ReasonDeleted, pixivoc.ReasonMasked, pixivoc.ReasonForbidden:
-		return true
-	}
-	return false
 }
 
 // verdict turns the report into the exit code.

@@ -51,9 +51,11 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: groupFetch, Title: "Fetch:"},
 		&cobra.Group{ID: groupLogin, Title: "Log in:"},
 		&cobra.Group{ID: groupManage, Title: "Manage:"})
-	a.addTo(root, groupFetch, a.demoCommand(), a.getCommand(), a.userCommand(), a.linksCommand())
+	a.addTo(root, groupFetch, a.demoCommand(), a.getCommand(), a.userCommand(), a.bookmarksCommand(), a.feedCommand(),
+		a.rankingCommand(), a.searchCommand(), a.seriesCommand(), a.novelCommand(), a.relatedCommand(), a.recommendedCommand(),
+		a.linksCommand())
 	a.addTo(root, groupLogin, a.loginCommand(), a.logoutCommand(), a.whoamiCommand())
-	a.addTo(root, groupManage, a.tasksCommand(), a.envCommand(), a.doctorCommand(), a.versionCommand())
+	a.addTo(root, groupManage, a.tasksCommand(), a.pathCommand(), a.filterCommand(), a.envCommand(), a.doctorCommand(), a.versionCommand())
 	root.AddCommand(a.fakeCommand())
 	root.SetHelpCommand(helpCommand())
 	root.SetHelpCommandGroupID(groupManage)

@@ -109,6 +109,9 @@ func number(ts *testscript.TestScript, text string) int64 {
 //	site works USER COUNT PAGES   adds works 1001, 1002, ... with so many pages
 //	site deleted USER ID          adds a deleted work that is still listed
 //	site masked USER ID           adds a masked work
+//	site bookmarks ID...          bookmarks works for the account
+//	site follow USER              lets the account follow a user
+//	site series ID USER SERIES    adds a work of a series with the tag "tagged"
 //	site stall                    lets every picture stop in the middle
 //	site release                  ends that
 //	site fail PATH STATUS TIMES   answers so; TIMES 0 is for ever
@@ -129,6 +132,17 @@ func site(ts *testscript.TestScript, _ bool, args []string) {
 		server.AddWork(pixivtest.Work{UserID: number(ts, args[1]), ID: number(ts, args[2]), Access: pixivtest.Deleted, StillListed: true})
 	case "masked":
 		server.AddWork(pixivtest.Work{UserID: number(ts, args[1]), ID: number(ts, args[2]), Mask: pixivtest.MaskUnviewable})
+	case "bookmarks":
+		for _, id := range args[1:] {
+			server.AddBookmark(pixivtest.Bookmark{WorkID: number(ts, id)})
+		}
+	case "follow":
+		server.Follow(12, number(ts, args[1]), false)
+	case "series":
+		server.AddWork(pixivtest.Work{
+			ID: number(ts, args[1]), UserID: number(ts, args[2]), Tags: []pixivtest.Tag{{Name: "tagged"}},
+			Series: &pixivtest.Series{ID: number(ts, args[3]), Title: "Towns"},
+		})
 	case "stall":
 		server.Script(pixivtest.Rule{Match: pixivtest.Match{Path: "/img-original/*"}, Do: pixivtest.Stall{At: pixivtest.AtPercent(50)}})
 	case "release":

@@ -24,6 +24,7 @@ type session struct {
 	client pixivoc.Client
 	store  pixivoc.Store // nil with a daemon
 	remote string        // the daemon's address, or ""
+	kinds  catalogue
 }
 
 // open opens the data folder. With overrides the flags and variables
@@ -69,7 +70,7 @@ func (a *app) openFolder(ctx context.Context, folder string, config pixivoc.Conf
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &session{client: client, store: store}, nil
+	return &session{client: client, store: store, kinds: newCatalogue(client.Types())}, nil
 }
 
 // close stops what runs and releases the data folder. It does its work also

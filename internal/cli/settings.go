@@ -59,6 +59,7 @@ func (s *settings) addFlags(flags *pflag.FlagSet) {
 	flags.Var(&s.timeout, "timeout", "longest `time` to wait for a connection, an answer, or the next bytes: 1s to 1h (60s)")
 	flags.Var(&s.interval, "interval", "least `time` between two questions to the site, as 500ms: 0 to 1h (3s)")
 	flags.IntVarP(&s.concurrency, "concurrency", "j", 0, "`number` of files to fetch at a time, 1 to 64 (3)")
+	markNumber(flags, "concurrency", 1, pixivoc.MaxConcurrencyNumber)
 	markGroup(flags, groupOutput, "data", "remote", "remote-token-file", "remote-ca", "quiet", "log-level")
 	markGroup(flags, groupRoad, "proxy-mode", "proxy", "host", "timeout", "interval", "concurrency")
 }
@@ -86,7 +87,7 @@ func markGroup(flags *pflag.FlagSet, group string, names ...string) {
 // hasVariable says whether a flag can be given in the environment: the common
 // ones, which have a group, and the token, which the login looks for itself.
 func hasVariable(flag *pflag.Flag) bool {
-	return groupOf(flag) != "" || variable(flag.Name) == tokenVariable
+	return groupOf(flag) != "" && groupOf(flag) != groupWorks || variable(flag.Name) == tokenVariable
 }
 
 // variable is the environment variable of a flag.
@@ -104,7 +105,7 @@ func (s *settings) fill(cmd *cobra.Command, environ map[string]string) error {
 			return
 		}
 		value := environ[variable(flag.Name)]
-		if groupOf(flag) == "" || value == "" {
+		if !hasVariable(flag) || groupOf(flag) == "" || value == "" {
 			return
 		}
 		if err := flag.Value.Set(value); err != nil && first == nil {

@@ -26,8 +26,13 @@ func (r report) table(s screen) string {
 	row := func(label, text string, st style) {
 		fmt.Fprintf(&b, "%s %s\n", s.paint(styleStrong, pad(label, tableLabel-1)), s.paint(st, text))
 	}
-	if !r.unsaved {
+	if r.unsaved {
+		row("Recorded", plural(r.allFiles, "entry", "entries"), stylePlain)
+	} else {
 		row("Saved", r.savedText(), stylePlain)
+	}
+	if r.filtered > 0 {
+		row("Filtered", plural(r.filtered, "work", "works")+" not wanted", stylePlain)
 	}
 	row("Not available", countText(r.skipped.count), styleFor(r.skipped.count, styleYellow))
 	r.skipped.list(&b, s)
@@ -158,6 +163,9 @@ func (r report) folders() []string {
 	seen := map[string]bool{}
 	for i, info := range r.infos {
 		folder := taskFolder(info)
+		if i < len(r.places) {
+			folder = r.places[i]
+		}
 		if folder == "" || seen[folder] || r.saved[i] == 0 {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 func sampleReport() report {
@@ -177,10 +178,17 @@ func TestNotAvailable(t *testing.T) {
 		{"SingleWork", "GetWorkDetails", "deleted", false},
 		{"SingleWork", "DownloadPicture", "masked", false},
 		{"Links", "DownloadLink", "deleted", false},
+		{"Ranking", "DownloadPicture", "deleted", true},
+		{"Ranking", "GetPageUrls", "deleted", false},
+		{"NovelSeries", "GetNovel", "deleted", true},
+		{"SingleNovel", "GetNovel", "deleted", false},
+		{"WorkList", "GetWorkDetails", "deleted", false},
+		{"Unheard", "DownloadPicture", "deleted", false},
 	}
+	kinds := newCatalogue(pixiv.Types())
 	for _, c := range cases {
 		item := pixivoc.ItemStatus{Item: pixivoc.Item{Stage: c.stage}, Reason: c.reason}
-		assert.Equal(t, c.want, notAvailable(pixivoc.TaskInfo{TypeName: c.kind}, item), "%v", c)
+		assert.Equal(t, c.want, kinds.notAvailable(pixivoc.TaskInfo{TypeName: c.kind}, item), "%v", c)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pixivoc/pixivoc"
-	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 const tasksLong = `See and manage the tasks that get, user and links have made.
@@ -107,7 +106,7 @@ func (a *app) startTasks(ctx context.Context, s *session, tasks []pixivoc.Task) 
 		if err != nil {
 			return err
 		}
-		needsLogin = needsLogin || (info.TypeName != pixiv.Links && !info.Over)
+		needsLogin = needsLogin || (s.kinds.needsLogin(info.TypeName) && !info.Over)
 	}
 	if needsLogin {
 		if err := a.ensureLogin(ctx, s.client); err != nil {

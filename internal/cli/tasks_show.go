@@ -64,8 +64,12 @@ func (a *app) showTask(ctx context.Context, s *session, task pixivoc.Task, asJSO
 	if err != nil {
 		return err
 	}
+	place, err := taskPlace(ctx, task, info)
+	if err != nil {
+		return err
+	}
 	out := a.screenOf(a.stdout)
-	if err := a.print(attributes(info, out) + "\n" + s.stageTable(info, counts, out)); err != nil {
+	if err := a.print(attributes(info, place, out) + "\n" + s.stageTable(info, counts, out)); err != nil {
 		return err
 	}
 	if info.Failed == 0 {
@@ -90,7 +94,7 @@ func (a *app) showTask(ctx context.Context, s *session, task pixivoc.Task, asJSO
 }
 
 // attributes lists what is known of a task, by the names of TaskInfo.
-func attributes(info pixivoc.TaskInfo, s screen) string {
+func attributes(info pixivoc.TaskInfo, place string, s screen) string {
 	var b strings.Builder
 	row := func(label, text string) {
 		if text != "" {
@@ -107,7 +111,7 @@ func attributes(info pixivoc.TaskInfo, s screen) string {
 	row("Failed", strconv.Itoa(info.Failed))
 	row("Bytes", bytesText(info.Bytes))
 	row("SavePath", info.SavePath)
-	row("Files are in", taskFolder(info))
+	row("Files are in", place)
 	row("Group", info.Group)
 	row("CreatedAt", timeText(info.CreatedAt))
 	row("FinishedAt", timeText(info.FinishedAt))
@@ -136,13 +140,8 @@ func (s *session) stageTable(info pixivoc.TaskInfo, counts map[string]pixivoc.It
 			strconv.Itoa(count.Pending), strconv.Itoa(count.Failed),
 		})
 	}
-	for _, kind := range s.client.Types() {
-		if kind.Name != info.TypeName {
-			continue
-		}
-		for _, stage := range kind.Stages {
-			row(stage.Stage.Name())
-		}
+	for _, name := range s.kinds.stages(info.TypeName) {
+		row(name)
 	}
 	for name := range counts { // of a task type that this version does not have
 		row(name)
@@ -150,8 +149,29 @@ func (s *session) stageTable(info pixivoc.TaskInfo, counts map[string]pixivoc.It
 	return columns(out, []string{"STAGE", "ITEMS", "DONE", "PENDING", "FAILED"}, rows)
 }
 
-// taskFolder is the folder in which the files of a task are, "" for a task
-// that saves none.
+// taskPlace is the folder in which the files of a task are: the one below the
+// save path that is named like the task, or the save path itself where a
+// template leads elsewhere.
+func taskPlace(ctx context.Context, task pixivoc.Task, info pixivoc.TaskInfo) (string, error) {
+	folder := taskFolder(info)
+	if folder == info.SavePath {
+		return folder, nil
+	}
+	for record, err := range task.Records(ctx, pixivoc.RecordQuery{Kind: pixivoc.RecordFile}) {
+		if err != nil {
+			return "", err
+		}
+		file, err := decodeRecord[pixivoc.File](record)
+		if top, _, below := strings.Cut(file.Name, "/"); err != nil || !below || top != info.TaskName {
+			return info.SavePath, err
+		}
+		break
+	}
+	return folder, nil
+}
+
+// taskFolder is the folder in which the files of a task are when no template
+// says otherwise, "" for a task that saves none.
 func taskFolder(info pixivoc.TaskInfo) string {
 	if info.SavePath == "" || info.TypeName == pixiv.Links {
 		return info.SavePath

@@ -85,6 +85,7 @@ func groupOf(flag *pflag.Flag) string { return strings.Join(flag.Annotations[fla
 func usageFlags(b *strings.Builder, cmd *cobra.Command) {
 	headings := []struct{ group, title string }{
 		{"", "Flags:"},
+		{groupWorks, "Which works, and where:"},
 		{groupDownload, "Files:"},
 		{groupRoad, "Road and pace, for this run (to save them: pixivoc env set):"},
 		{groupOutput, "Everywhere:"},

@@ -111,11 +111,26 @@ func parseSwitch(text string) (bool, error) {
 func valueError(source string, flag *pflag.Flag, value string, cause error) error {
 	switch flag.Value.Type() {
 	case "int":
-		_, cause = parseCount(value)
+		cause = numberError(flag, value)
 	case "bool":
 		_, cause = parseSwitch(value)
 	}
 	return fmt.Errorf("%s: %s", source, reasonText(cause))
+}
+
+// flagNumber is the annotation of a flag with its least and greatest value.
+const flagNumber = "pixivoc_number"
+
+func markNumber(flags *pflag.FlagSet, name string, least, most int) {
+	_ = flags.SetAnnotation(name, flagNumber, []string{strconv.Itoa(least), strconv.Itoa(most)})
+}
+
+// numberError says what a flag wants in place of value.
+func numberError(flag *pflag.Flag, value string) error {
+	if bounds := flag.Annotations[flagNumber]; len(bounds) == 2 {
+		return fmt.Errorf("%q is not a whole number from %s to %s", value, bounds[0], bounds[1])
+	}
+	return fmt.Errorf("%q is not a whole number", value)
 }
 
 func parseProxyMode(text string) (pixivoc.ProxyMode, error) {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
-	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 // view is what is known of the tasks of one run: the model behind every
@@ -118,15 +117,6 @@ func (v *view) share() float64 {
 		}
 	}
 	return min(sum/float64(len(v.tasks)), 1)
-}
-
-// listing says whether a task is still finding out what there is to do.
-func listing(info pixivoc.TaskInfo) bool {
-	switch info.StageName {
-	case pixiv.StageGetWorkDetails, pixiv.StageGetWorksNumber, pixiv.StageGetPageUrls:
-		return true
-	}
-	return false
 }
 
 func (v *view) bytes() (size, speed int64) {

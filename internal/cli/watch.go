@@ -12,6 +12,7 @@ import (
 // them until it is stopped.
 type watch struct {
 	label  string
+	kinds  catalogue
 	screen screen
 	out    *console
 	pause  time.Duration // of a plain display between lines about progress alone
@@ -39,7 +40,7 @@ const maxFailureLines = 20
 func (a *app) startWatch(ctx context.Context, client pixivoc.Client, label string, tasks []pixivoc.TaskInfo, silent bool, refused func()) *watch {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &watch{
-		label: label, screen: a.screenOf(a.console.out), out: a.console, pause: a.plainPause,
+		label: label, kinds: newCatalogue(client.Types()), screen: a.screenOf(a.console.out), out: a.console, pause: a.plainPause,
 		refused: refused, model: newView(tasks), cancel: cancel,
 	}
 	w.wg.Go(func() { w.follow(ctx, client, silent) })
@@ -129,7 +130,7 @@ func (w *watch) failure(info pixivoc.TaskInfo, item pixivoc.ItemStatus) string {
 		return ""
 	}
 	mark, st := "failed ", styleRed
-	if notAvailable(info, item) {
+	if w.kinds.notAvailable(info, item) {
 		mark, st = "skipped", styleYellow
 	}
 	text := "  " + itemText(info.TypeName, item.Key) + "  " + printable(item.Reason)

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 // eventClient is a client that has nothing but events.
@@ -22,6 +23,8 @@ type eventClient struct {
 	pixivoc.Client
 	events chan pixivoc.Event
 }
+
+func (c eventClient) Types() []pixivoc.TaskType { return pixiv.Types() }
 
 func (c eventClient) Events(ctx context.Context) iter.Seq[pixivoc.Event] {
 	return func(yield func(pixivoc.Event) bool) {
