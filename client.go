@@ -354,7 +354,11 @@ func (c *client) describe(ctx context.Context, stored StoredTask) (TaskInfo, err
 	}
 	info := infoOf(stored, counts)
 	info.QueuePosition = position
-	if j == nil && info.State == StateQueued {
+	switch {
+	case j != nil: // the state is that of the run; it has not counted yet
+		live, _ := j.live.info()
+		info.State, info.Running, info.Error = live.State, live.Running, live.Error
+	case info.State == StateQueued:
 		info.State = StateStopped // its end could not be written
 	}
 	return info, nil

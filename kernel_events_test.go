@@ -214,3 +214,30 @@ func TestEvents_ProgressIsToldWithoutAnotherItem(t *testing.T) {
 		wait(t, task, pixivoc.StateOver)
 	})
 }
+
+// That a task began to run is told before its first item has ended.
+func TestEvents_TheBeginIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		work := stage("Work", func(ctx context.Context, _ pixivoc.Runtime, _ number) (pixivoc.Output, error) {
+			select {
+			case <-time.After(time.Minute):
+			case <-ctx.Done():
+			}
+			return pixivoc.Output{}, ctx.Err()
+		})
+		client := newClient(t, pixivoc.Config{Types: []pixivoc.TaskType{countTo(1, work)}})
+		seen := watchEvents(t, client)
+		task := create(t, client)
+		if err := task.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		elapse(time.Second)
+		if !slices.ContainsFunc(seen.all(), func(event pixivoc.Event) bool {
+			return event.Kind == pixivoc.EventTaskChanged && event.Task.State == pixivoc.StateDownloading && event.Task.Running
+		}) {
+			t.Errorf("%+v", seen.all())
+		}
+		wait(t, task, pixivoc.StateOver)
+	})
+}

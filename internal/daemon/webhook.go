@@ -36,7 +36,7 @@ func webhookSecrets(s *Settings) ([]string, error) {
 	}
 	secrets := strings.Fields(string(raw))
 	if len(secrets) == 0 {
-		return nil, fmt.Errorf("webhook secret: %s holds none; it wants a line like whsec_...", name)
+		return nil, fmt.Errorf("webhook secret: %s holds none; it wants a line of whsec_ and base64", name)
 	}
 	return secrets, nil
 }
