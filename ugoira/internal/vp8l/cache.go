@@ -14,6 +14,9 @@ type cacheTrial struct {
 // choose returns the size of the cache, as power of two, with which the pixels
 // among the tokens cost least; 0 is no cache.
 func (c *cacheTrial) choose(tokens []token, pixels []uint32) int {
+	if uniform(pixels) {
+		return 0 // a code of one symbol has no bits
+	}
 	best, least := 0, math.Inf(1)
 	for _, bits := range [...]int{0, 4, 8, 10} {
 		counts := newPerSymbol(bits)

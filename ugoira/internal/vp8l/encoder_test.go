@@ -37,6 +37,7 @@ func requireRoundTrip(tb testing.TB, e *vp8l.Encoder, pixels []uint32, width, he
 func painters() map[string]func(x, y int, r *rand.Rand) uint32 {
 	return map[string]func(x, y int, r *rand.Rand) uint32{
 		"one colour": func(int, int, *rand.Rand) uint32 { return 0xff336699 },
+		"black":      func(int, int, *rand.Rand) uint32 { return 0xff000000 },
 		"nothing":    func(int, int, *rand.Rand) uint32 { return 0 },
 		"noise":      func(_, _ int, r *rand.Rand) uint32 { return r.Uint32() },
 		"opaque":     func(_, _ int, r *rand.Rand) uint32 { return r.Uint32() | 0xff000000 },
@@ -110,7 +111,7 @@ func TestEncode_IsSmall(t *testing.T) {
 	t.Parallel()
 	const width, height = 320, 240
 	for name, most := range map[string]int{
-		"one colour": 400, "two colours": 9_000, "slope": 1_500, "waves": 75_000, "tiles": 2_000, "confetti": 95_000, "halves": 138_000, "opaque": width*height*3 + 2000,
+		"one colour": 400, "black": 100, "two colours": 9_000, "slope": 1_500, "waves": 75_000, "tiles": 2_000, "confetti": 95_000, "halves": 138_000, "opaque": width*height*3 + 2000,
 	} {
 		var e vp8l.Encoder
 		size := requireRoundTrip(t, &e, paint(painters()[name], width, height), width, height)

@@ -26,6 +26,13 @@ type matcher struct {
 
 // run appends the tokens for the pixels: pixels and copies.
 func (m *matcher) run(pixels []uint32, width int, tokens []token) []token {
+	if uniform(pixels) {
+		// A code of one symbol has no bits: nothing is cheaper.
+		for _, p := range pixels {
+			tokens = append(tokens, literal(p))
+		}
+		return tokens
+	}
 	m.prepare(pixels, width)
 	// What begins later than this has no neighbours to compare.
 	last := len(pixels) - minMatch
@@ -53,6 +60,17 @@ func (m *matcher) run(pixels []uint32, width int, tokens []token) []token {
 	return tokens
 }
 
+func uniform(pixels []uint32) bool {
+	for _, p := range pixels {
+		if p != pixels[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// prepare finds what pixels cost. As they are not all the same, each costs a bit
+// at least; so copies that are long pay, and few of them are looked at twice.
 func (m *matcher) prepare(pixels []uint32, width int) {
 	m.heads = grow(m.heads, 1<<hashBits)
 	for i := range m.heads {
