@@ -192,6 +192,10 @@ func (l *ledgerReader) item(item *pixivoc.ItemStatus) error {
 	switch item.Stage {
 	case StageDownloadPicture:
 		if work := l.work(item.Key); work != nil {
+			if isSidecarKey(item.Key) && item.State == pixivoc.ItemDone {
+				l.saving++ // a file, but nothing that makes up for a picture
+				return nil
+			}
 			l.saving += work.count(item)
 		}
 		return nil

@@ -56,6 +56,11 @@ type Options struct {
 	// FileTime says of when a picture that is saved is: "upload" for when its
 	// work was published, "saved" or "" for when it was saved.
 	FileTime string `json:"file_time,omitempty"`
+	// Metadata names what is saved beside the pictures of each work: "json",
+	// "xmp" and "text", see MetadataJSON. It is named as the first picture that
+	// was chosen, or by the ID where no template names pictures. A file of that
+	// name that is older than the task stays as it is.
+	Metadata []string `json:"metadata,omitempty"`
 }
 
 // maxDelay is the longest Options.DelayMS.
@@ -68,6 +73,7 @@ type settings struct {
 	delay time.Duration
 	works selection
 
+	metadata   []string
 	revision   string // Options.Revision
 	uploadTime bool   // Options.FileTime is FileTimeUpload
 }
@@ -87,6 +93,10 @@ func (o *Options) settings() (*settings, error) {
 	if err := o.checkWords(); err != nil {
 		return nil, err
 	}
+	if err := checkMetadata(o.Metadata); err != nil {
+		return nil, err
+	}
+	s.metadata = o.Metadata
 	s.revision, s.uploadTime = o.Revision, o.FileTime == FileTimeUpload
 	s.delay = time.Duration(o.DelayMS) * time.Millisecond
 	if o.DelayMS < 0 || o.DelayMS > maxDelay.Milliseconds() {

@@ -37,18 +37,22 @@ func TestOptions_Refused(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, client.Shutdown(t.Context())) }()
 	for text, want := range map[string][2]string{
-		`{"path":"{id}/{nothing}"}`: {"Options.path", `at character 7: there is no field "nothing"`},
-		`{"multi_path":"../{id}"}`:  {"Options.multi_path", "at character 1"},
-		`{"pages":"1,x"}`:           {"Options.pages", "at character 3"},
-		`{"delay_ms":-1}`:           {"Options.delay_ms", "0 to 3600000"},
-		`{"delay_ms":3600001}`:      {"Options.delay_ms", "0 to 3600000"},
-		`{"delay_ms":"1"}`:          {"Options.delay_ms", "does not fit"},
-		`{"paths":"{id}"}`:          {"Options", `there is no option "paths"; known are blocked_tags,`},
-		`{"filter":"bookmarks >"}`:  {"Options.filter", "at character 11"},
-		`{"blocked_users":["x"]}`:   {"Options.blocked_users", "does not fit"},
-		`{"blocked_tags":[""]}`:     {"Options.blocked_tags", "tag 1 is empty"},
-		`{"path":`:                  {"Options", "is no JSON"},
-		`[]`:                        {"Options", "is no JSON object of options"},
+		`{"path":"{id}/{nothing}"}`:    {"Options.path", `at character 7: there is no field "nothing"`},
+		`{"multi_path":"../{id}"}`:     {"Options.multi_path", "at character 1"},
+		`{"pages":"1,x"}`:              {"Options.pages", "at character 3"},
+		`{"delay_ms":-1}`:              {"Options.delay_ms", "0 to 3600000"},
+		`{"delay_ms":3600001}`:         {"Options.delay_ms", "0 to 3600000"},
+		`{"delay_ms":"1"}`:             {"Options.delay_ms", "does not fit"},
+		`{"paths":"{id}"}`:             {"Options", `there is no option "paths"; known are blocked_tags,`},
+		`{"filter":"bookmarks >"}`:     {"Options.filter", "at character 11"},
+		`{"blocked_users":["x"]}`:      {"Options.blocked_users", "does not fit"},
+		`{"blocked_tags":[""]}`:        {"Options.blocked_tags", "tag 1 is empty"},
+		`{"revision":"both"}`:          {"Options.revision", "want keep or replace"},
+		`{"file_time":"now"}`:          {"Options.file_time", "want saved or upload"},
+		`{"metadata":["json","exif"]}`: {"Options.metadata", `word 2 is "exif"`},
+		`{"metadata":["json","json"]}`: {"Options.metadata", "once at most"},
+		`{"path":`:                     {"Options", "is no JSON"},
+		`[]`:                           {"Options", "is no JSON object of options"},
 	} {
 		for kind, keyword := range map[string]string{pixiv.SingleWork: "1", pixiv.UserWorks: "9"} {
 			_, err := client.Create(t.Context(), pixivoc.TaskSpec{

@@ -44,6 +44,10 @@ type picture struct {
 	Revision string `json:"revision,omitempty"`
 	// Published is the time that the file is to have, "" for none.
 	Published string `json:"published,omitempty"`
+	// Sidecar is the kind of metadata that the item is, "" for a picture, and
+	// Illust the work that it is of.
+	Sidecar string          `json:"sidecar,omitempty"`
+	Illust  json.RawMessage `json:"illust,omitempty"`
 }
 
 func (p picture) key() string { return p.Work.String() + "_p" + strconv.Itoa(p.Page) }
@@ -55,7 +59,7 @@ func (p picture) path(taskName string) string {
 	switch {
 	case p.Name != "":
 		return p.Name + p.Suffix
-	case p.Ugoira:
+	case p.Ugoira, p.Sidecar != "":
 		return taskName + "/" + p.Work.String()
 	}
 	return taskName + "/" + p.key() + p.Suffix
@@ -85,7 +89,7 @@ func (s pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.
 	if err != nil {
 		return pixivoc.Output{}, err
 	}
-	if p.Masked == "" && p.Broken == "" {
+	if p.Masked == "" && p.Broken == "" && p.Sidecar == "" {
 		if err := s.saver.turn(ctx, rt, item.Key, settings.delay); err != nil {
 			return pixivoc.Output{}, err
 		}
@@ -97,6 +101,8 @@ func (s pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.
 		err = masked(p.Work, p.Masked)
 	case p.Broken != "":
 		err = content(errors.New(p.Broken))
+	case p.Sidecar != "":
+		record, err = run.sidecar()
 	case p.Ugoira:
 		record, err = run.ugoira(ctx)
 	default:
@@ -122,6 +128,9 @@ func (pictureStage) FileNames(task pixivoc.TaskInfo, item pixivoc.Item) []string
 		return nil
 	}
 	var names []string
+	if p.Sidecar != "" {
+		return []string{p.path(task.TaskName) + sidecarSuffix(p.Sidecar)}
+	}
 	if p.Ugoira {
 		for _, suffix := range []string{largeArchive, smallArchive, onlyArchive} {
 			names = append(names, p.path(task.TaskName)+suffix)

@@ -12,6 +12,9 @@ import (
 // fails where it can be seen.
 func queueWork(ctx context.Context, rt pixivoc.Runtime, s *settings, out *pixivoc.Output, work *Work) error {
 	if kind, hidden := work.Masked(); hidden {
+		if kind == maskUnknown {
+			out.Record(RecordTombstone, work.ID.String(), TombstoneRecord{WorkID: work.ID})
+		}
 		out.QueueTo(StageDownloadPicture, work.ID.String(), picture{Work: work.ID, Masked: kind})
 		return nil
 	}
@@ -30,7 +33,7 @@ func queueWork(ctx context.Context, rt pixivoc.Runtime, s *settings, out *pixivo
 		out.QueueTo(StageDownloadPicture, work.ID.String(), picture{Work: work.ID, Broken: err.Error()})
 		return nil
 	}
-	chosen := false
+	chosen, first := false, ""
 	for i, item := range pictures {
 		if !s.pages.has(item.Page, len(pictures)) {
 			continue
@@ -38,15 +41,19 @@ func queueWork(ctx context.Context, rt pixivoc.Runtime, s *settings, out *pixivo
 		if item.Name, err = s.nameOf(ctx, rt, work, item.Page); err != nil {
 			return err
 		}
+		if !chosen {
+			chosen, first = true, item.Name
+		}
 		if s.uploadTime {
 			item.Published = work.CreateDate
 		}
 		out.QueueTo(StageDownloadPicture, s.revise(&item, keys[i], work.CreateDate), item)
-		chosen = true
 	}
 	if !chosen {
 		out.Record(RecordSkipped, work.ID.String(), SkippedRecord{WorkID: work.ID, Rule: RulePages})
+		return nil
 	}
+	s.queueMetadata(out, work, first)
 	return nil
 }
 

@@ -17,6 +17,8 @@ const (
 	RecordLink = "link"
 	// RecordLimit has a LimitRecord; its key is the ID of the user.
 	RecordLimit = "limit"
+	// RecordTombstone has a TombstoneRecord; its key is the ID of the work.
+	RecordTombstone = "tombstone"
 )
 
 // WorkRecord describes a work.
@@ -84,6 +86,15 @@ type LimitRecord struct {
 	UserID  ID     `json:"user_id"`
 	Message string `json:"message"`
 }
+
+// TombstoneRecord says that a list of Pixiv, of bookmarks for instance, still
+// has a work that was deleted or made private. What was saved of it stays.
+type TombstoneRecord struct {
+	WorkID ID `json:"work_id"`
+}
+
+// maskUnknown is MaskedError.Kind of a work that was deleted or made private.
+const maskUnknown = "unknown"
 
 func recordWork(out *pixivoc.Output, work *Work) {
 	tags := make([]string, len(work.Tags))
