@@ -120,9 +120,9 @@ func TestH6_WrongMethods(t *testing.T) {
 	info := k.create("Wait", 1)
 	path := fmt.Sprintf("/tasks/%d", info.TID)
 	for _, c := range []struct{ method, path, allow string }{
-		{"PUT", path, "DELETE, GET, HEAD"},
-		{"POST", path, "DELETE, GET, HEAD"},
-		{"delete", path, "DELETE, GET, HEAD"},
+		{"PUT", path, "DELETE, GET, HEAD, PATCH"},
+		{"POST", path, "DELETE, GET, HEAD, PATCH"},
+		{"delete", path, "DELETE, GET, HEAD, PATCH"},
 		{"GET", path + "/start", "POST"},
 		{"HEAD", path + "/stop", "POST"},
 		{"POST", "/environment", "GET, HEAD, PATCH"},

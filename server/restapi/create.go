@@ -35,6 +35,9 @@ type taskRequest struct {
 	Options  json.RawMessage `json:"options"`
 	Key      string          `json:"key"`
 	Start    bool            `json:"start"`
+
+	Schedule       string `json:"schedule"`
+	BandwidthLimit int64  `json:"bandwidth_limit"`
 }
 
 type resolveRequest struct {
@@ -139,7 +142,7 @@ func (a *API) spec(given taskRequest) (spec pixivoc.TaskSpec, err error) {
 		most       int
 	}{
 		{"type", given.Type, maxText}, {"name", given.Name, maxText}, {"keyword", given.Keyword, maxKeyword},
-		{"save_path", given.SavePath, 4 * maxText}, {"group", given.Group, maxText}, {"key", given.Key, maxText},
+		{"save_path", given.SavePath, 4 * maxText}, {"group", given.Group, maxText}, {"key", given.Key, maxText}, {"schedule", given.Schedule, maxText},
 	} {
 		if len(field.text) > field.most {
 			return spec, fieldError(field.name, "must have at most %d bytes", field.most)
@@ -162,6 +165,7 @@ func (a *API) spec(given taskRequest) (spec pixivoc.TaskSpec, err error) {
 		spec.Name = given.Name
 	}
 	spec.Group, spec.Key = given.Group, given.Key
+	spec.Schedule, spec.BandwidthLimit = given.Schedule, given.BandwidthLimit
 	if spec.Options, err = mergeOptions(spec.Options, given.Options); err != nil {
 		return spec, err
 	}

@@ -51,6 +51,7 @@ func (a *API) table() []route {
 		{get, "/tasks", read, a.listTasks},
 		{post, "/tasks", control, a.createTask},
 		{get, "/tasks/{tid}", read, a.getTask},
+		{patch, "/tasks/{tid}", control, a.patchTask},
 		{removing, "/tasks/{tid}", control, a.deleteTask},
 		{post, "/tasks/{tid}/start", control, a.startTask},
 		{post, "/tasks/{tid}/stop", control, a.stopTask},

@@ -76,6 +76,40 @@ func (a *API) stopTask(w http.ResponseWriter, r *http.Request) error {
 	return a.withTask(w, r, func(ctx context.Context, task pixivoc.Task) error { return task.Stop(ctx) })
 }
 
+type taskPatch struct {
+	Schedule       *string `json:"schedule"`
+	BandwidthLimit *int64  `json:"bandwidth_limit"`
+}
+
+// patchTask changes what can be changed of a task.
+func (a *API) patchTask(w http.ResponseWriter, r *http.Request) error {
+	var given taskPatch
+	if err := decode(r, &given); err != nil {
+		return err
+	}
+	switch {
+	case given.Schedule == nil && given.BandwidthLimit == nil:
+		return fieldError("schedule", "or bandwidth_limit is required: there is nothing to change")
+	case given.Schedule != nil && len(*given.Schedule) > maxText:
+		return fieldError("schedule", "must have at most %d bytes", maxText)
+	}
+	if limit := given.BandwidthLimit; limit != nil && *limit != 0 && *limit < pixivoc.MinBandwidthLimit {
+		// Looked at here, so that nothing is changed by half.
+		return fieldError("bandwidth_limit", "is %d, want 0 or at least %d", *limit, pixivoc.MinBandwidthLimit)
+	}
+	return a.withTask(w, r, func(ctx context.Context, task pixivoc.Task) error {
+		if given.Schedule != nil {
+			if err := task.SetSchedule(ctx, *given.Schedule); err != nil {
+				return err
+			}
+		}
+		if given.BandwidthLimit != nil {
+			return task.SetBandwidthLimit(ctx, *given.BandwidthLimit)
+		}
+		return nil
+	})
+}
+
 // withTask does something with a task and answers with how it stands then.
 func (a *API) withTask(w http.ResponseWriter, r *http.Request, do func(context.Context, pixivoc.Task) error) error {
 	if err := query(r).check(); err != nil {

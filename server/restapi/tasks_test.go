@@ -242,3 +242,31 @@ func TestCreate_OptionsBesideThoseOfTheLink(t *testing.T) {
 	_, err := restapi.MergeOptions(json.RawMessage(`{}`), json.RawMessage(`[1]`))
 	require.Error(t, err)
 }
+
+func TestTasks_ScheduleAndBandwidth(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	var info pixivoc.TaskInfo
+	k.call("POST", "/tasks", map[string]any{
+		"type": "Count", "name": "n", "keyword": "1", "schedule": "every 6h", "bandwidth_limit": 1 << 20,
+	}).is(201).into(&info)
+	assert.Equal(t, "every 6h", info.Schedule)
+	assert.EqualValues(t, 1<<20, info.BandwidthLimit)
+	path := fmt.Sprintf("/tasks/%d", info.TID)
+
+	k.call("PATCH", path, map[string]any{"schedule": "0 4 * * *", "bandwidth_limit": 0}).is(200).into(&info)
+	assert.Equal(t, "0 4 * * *", info.Schedule)
+	info = pixivoc.TaskInfo{}
+	k.call("PATCH", path, map[string]any{"schedule": ""}).is(200).into(&info)
+	assert.Empty(t, info.Schedule)
+	assert.Zero(t, info.BandwidthLimit)
+
+	k.call("PATCH", path, map[string]any{}).problem(400, "invalid_field")
+	k.call("PATCH", path, map[string]any{"schedule": "whenever"}).problem(400, "invalid_field")
+	k.call("PATCH", path, map[string]any{"schedule": "every 1h", "bandwidth_limit": 5}).problem(400, "invalid_field")
+	k.call("PATCH", path, map[string]any{"state": "Over"}).problem(400, "invalid_field")
+	k.call("PATCH", "/tasks/7", map[string]any{"schedule": ""}).problem(404, "task_not_found")
+	info = pixivoc.TaskInfo{}
+	k.call("GET", path, nil).is(200).into(&info)
+	assert.Empty(t, info.Schedule, "what was refused changed nothing")
+}
