@@ -42,11 +42,17 @@ type client struct {
 	token   signal // raised when the token changed
 	flights flights
 	pace    Interval
-	bytes   *rate.Limiter // of files, over all tasks
-	slots   gate          // for items of concurrent stages
-	hosts   *breaker.Breaker
-	fetcher *fetch.Fetcher
-	events  *eventHub
+	// governor keeps quiet hours and the cap of the day.
+	governor *governor
+	bytes    *rate.Limiter // of files, over all tasks
+	slots    gate          // for items of concurrent stages
+	hosts    *breaker.Breaker
+	outages  outages
+	fetcher  *fetch.Fetcher
+	// trouble keeps all requests back that would go to the site.
+	trouble  atomic.Pointer[AccountError]
+	troubled signal // raised when it came
+	events   *eventHub
 
 	locks    taskLocks[int64]
 	makers   taskLocks[string] // of Create, by TaskSpec.Key
@@ -97,6 +103,7 @@ func newClient(config Config) (*client, error) {
 	c.owner = fmt.Sprintf("%d-%s", os.Getpid(), rand.Text())
 	c.queue = &taskQueue{max: config.MaxRunning, run: c.runTask, jobs: map[int64]*job{}}
 	c.bytes = newBandwidth(0)
+	c.governor = &governor{store: config.Store, now: time.Now, tell: c.tellLimit}
 	c.agenda = schedule.NewAgenda(time.Now, c.runDue, c.moveRun)
 	c.fetcher = fetch.New(fetch.Options{})
 	if c.config.Transport.Logger == nil {
@@ -151,6 +158,9 @@ func (c *client) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.governor.load(ctx); err != nil {
+		return err
+	}
 	if c.config.Site.Exchange != nil {
 		if c.tokens, err = c.newTokens(ctx); err != nil {
 			return err
@@ -197,10 +207,13 @@ func (c *client) applyEnv(env Env) error {
 	c.pace.SetInterval(env.IntervalTime)
 	c.slots.Resize(env.ConcurrencyNumber)
 	setBandwidth(c.bytes, env.BandwidthLimit)
+	if err := c.governor.configure(env); err != nil {
+		return err
+	}
 	if c.road == nil {
 		return nil
 	}
-	c.hosts.Reset() // what could not be reached on the old road may be near on the new
+	c.endOutages() // what could not be reached on the old road may be near on the new
 	road := c.config.Transport
 	road.Mode, road.Proxy, road.Hosts = env.ProxyMode, env.Proxy, env.Hosts
 	return c.road.Configure(road)
@@ -237,7 +250,11 @@ func (c *client) Login(ctx context.Context, grant Grant) (Account, error) {
 	case c.tokens == nil:
 		return Account{}, fmt.Errorf("login: Config.Site has no login: %w", ErrState)
 	}
-	return c.tokens.Login(ctx, grant)
+	account, err := c.tokens.Login(ctx, grant)
+	if err == nil {
+		c.endTrouble()
+	}
+	return account, err
 }
 
 func (c *client) Logout(ctx context.Context) (bool, error) {
@@ -249,6 +266,7 @@ func (c *client) Logout(ctx context.Context) (bool, error) {
 	}
 	had, err := c.tokens.Logout(ctx)
 	if err == nil {
+		c.endTrouble()
 		c.flights.end(ErrNoToken)
 	}
 	return had, err
@@ -372,11 +390,6 @@ func (c *client) taskInfo(ctx context.Context, tid int64) (TaskInfo, error) {
 	return c.describe(ctx, stored)
 }
 
-func (c *client) withLimit(info TaskInfo) TaskInfo {
-	info.LimitedUntil = c.pace.PausedUntil()
-	return info
-}
-
 func (c *client) Groups(ctx context.Context) ([]Group, error) {
 	if c.isClosed() {
 		return nil, ErrClosed
@@ -435,11 +448,16 @@ func (c *client) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("shutdown: requests are still under way: %w", ctx.Err())
 	}
+	var err error
 	c.shutdown.Do(func() {
+		err = c.governor.close(context.WithoutCancel(ctx))
 		c.events.close()
 		if c.road != nil {
 			c.road.CloseIdleConnections()
 		}
 	})
+	if err != nil {
+		return fmt.Errorf("shutdown: %w", err)
+	}
 	return nil
 }

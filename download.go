@@ -100,7 +100,10 @@ const longPause = 5 * time.Second
 // not asked for a pause. A host that refuses several requests in a row for
 // their number is asked by one transfer at a time.
 func (c *client) admit(ctx context.Context, host string) (report func(error), err error) {
-	done, err := c.hosts.Allow(ctx, host)
+	if err := c.governor.awaitQuiet(ctx); err != nil {
+		return nil, err
+	}
+	done, err := c.allow(ctx, host)
 	if err != nil {
 		return nil, err
 	}

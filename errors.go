@@ -205,6 +205,9 @@ func Retryable(err error) bool {
 	if _, ok := errors.AsType[*FieldError](err); ok {
 		return false
 	}
+	if _, ok := errors.AsType[*AccountError](err); ok {
+		return false
+	}
 	if misdirected, ok := errors.AsType[*MisdirectedError](err); ok && misdirected.Next == "" {
 		return false
 	}

@@ -29,8 +29,12 @@ const (
 	// EventToken carries TokenOK and, after a success, Account: a login, a
 	// refresh or a logout ended.
 	EventToken EventKind = "token_changed"
-	// EventLimited carries Until: the site asked for a pause.
+	// EventLimited carries Why and Until: requests wait until then. A zero
+	// Until says that such a wait ended before its time.
 	EventLimited EventKind = "rate_limited"
+	// EventAccount carries Error: the site finds fault with the account, and
+	// all tasks were stopped; see AccountError.
+	EventAccount EventKind = "account_trouble"
 )
 
 // Event tells one change. Which fields are set depends on Kind.
@@ -47,4 +51,6 @@ type Event struct {
 	TokenOK bool        `json:"token_ok,omitempty"`
 	Account *Account    `json:"account,omitempty"`
 	Until   time.Time   `json:"until,omitzero"`
+	Why     LimitReason `json:"why,omitempty"`
+	Error   string      `json:"error,omitempty"`
 }

@@ -107,6 +107,9 @@ func (c *client) do(request *http.Request, timeout time.Duration) (*http.Respons
 		if err := rewind(attempt, request); err != nil {
 			return nil, err
 		}
+		if err := c.accountTrouble(); err != nil && c.toSite(attempt.URL) {
+			return nil, requestError(attempt, err)
+		}
 		token, err := c.authorize(attempt)
 		if err != nil {
 			return nil, err
@@ -120,6 +123,7 @@ func (c *client) do(request *http.Request, timeout time.Duration) (*http.Respons
 			return response, nil
 		}
 		_ = response.Body.Close()
+		c.noteTrouble(err)
 		limit, limited := errors.AsType[*RateLimitError](err)
 		switch {
 		case limited && response.StatusCode >= 400: // pacedRoad has let everybody wait
@@ -235,7 +239,7 @@ func (c *client) limit(limit *RateLimitError) {
 	c.pace.PauseFor(min(wait, maxLimitPause))
 	until := c.pace.PausedUntil()
 	c.log.Info("the site asks for a pause", "until", until, "cause", limit.Err)
-	c.events.publish(Event{Kind: EventLimited, Until: until})
+	c.events.publish(Event{Kind: EventLimited, Until: until, Why: LimitRate})
 }
 
 // guardedRoad takes the road of the environment, bounds silence and tells the
@@ -247,7 +251,7 @@ type guardedRoad struct {
 }
 
 func (g guardedRoad) RoundTrip(request *http.Request) (*http.Response, error) {
-	report, err := g.client.hosts.Allow(request.Context(), request.URL.Host)
+	report, err := g.client.allow(request.Context(), request.URL.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -260,11 +264,11 @@ func (g guardedRoad) RoundTrip(request *http.Request) (*http.Response, error) {
 type pacedRoad guardedRoad
 
 func (p pacedRoad) RoundTrip(request *http.Request) (*http.Response, error) {
-	report, err := p.client.hosts.Allow(request.Context(), request.URL.Host)
+	report, err := p.client.allow(request.Context(), request.URL.Host)
 	if err != nil {
 		return nil, err
 	}
-	release, err := p.client.pace.Acquire(request.Context())
+	release, err := p.turn(request)
 	if err != nil {
 		report(true)
 		return nil, err
@@ -281,6 +285,21 @@ func (p pacedRoad) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 	}
 	return response, err
+}
+
+// turn waits until a request may be sent.
+func (p pacedRoad) turn(request *http.Request) (release func(), err error) {
+	if release, err = p.client.pace.Acquire(request.Context()); err != nil {
+		return nil, err
+	}
+	if err = p.client.governor.begin(request.Context()); err == nil && p.client.toSite(request.URL) {
+		err = p.client.accountTrouble() // which may have come while it waited
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
 }
 
 func (c *client) exchange(request *http.Request, timeout time.Duration) (*http.Response, error) {

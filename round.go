@@ -157,14 +157,21 @@ func (r *round) handOut(ctx context.Context, items []ClaimedItem) {
 	}
 }
 
-// keepClaims renews the claims of items that take long.
+// keepClaims renews the claims of items that take long, and ends the round when
+// there is trouble with the account.
 func (r *round) keepClaims(ctx context.Context) {
 	ticker := time.NewTicker(claimLease / 3)
 	defer ticker.Stop()
 	for {
+		troubled := r.run.client.troubled.next()
+		if err := r.run.client.accountTrouble(); err != nil {
+			r.halt(err)
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-troubled:
+			continue
 		case <-ticker.C:
 		}
 		// A claim may end between the two calls; one that was lost to somebody

@@ -128,6 +128,9 @@ func (r *round) route(done *itemRun) error {
 
 // concernsTask tells errors that every other item would meet as well.
 func concernsTask(err error) bool {
+	if _, ok := errors.AsType[*AccountError](err); ok {
+		return true
+	}
 	for _, cause := range []error{ErrDiskFull, ErrSavePath, ErrNoToken, ErrTokenRejected, ErrProxyLogin, ErrClosed} {
 		if errors.Is(err, cause) {
 			return true

@@ -139,6 +139,9 @@ func (r *taskRun) run(ctx context.Context) (err error) {
 // step does one round of the first stage that has something to do. over says
 // that no stage has.
 func (r *taskRun) step(ctx context.Context) (over bool, err error) {
+	if err := r.client.accountTrouble(); err != nil {
+		return false, err
+	}
 	if !r.task.Seeded {
 		return false, r.reseed(ctx)
 	}

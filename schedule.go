@@ -60,6 +60,9 @@ func opening(stored StoredTask, kind *TaskType) TaskChange {
 
 // errorReason returns the stable word for why a task gave up.
 func errorReason(cause error) string {
+	if _, ok := errors.AsType[*AccountError](cause); ok {
+		return ReasonAccount
+	}
 	for _, known := range []struct {
 		err    error
 		reason string

@@ -151,9 +151,10 @@ type TaskInfo struct {
 	// ReasonAccount, ReasonLogin, ReasonSavePath, ReasonProxyLogin,
 	// ReasonNoProgress and ReasonOther.
 	ErrorReason string `json:"error_reason,omitempty"`
-	// LimitedUntil is when paced requests go on after a rate limit; zero when
-	// there is none.
-	LimitedUntil time.Time `json:"limited_until,omitzero"`
+	// LimitedUntil is when paced requests go on, and LimitedWhy what holds them
+	// back; zero when nothing does, and for a task that does not run.
+	LimitedUntil time.Time   `json:"limited_until,omitzero"`
+	LimitedWhy   LimitReason `json:"limited_why,omitempty"`
 }
 
 // TaskSpec describes a task to create.

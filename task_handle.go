@@ -44,6 +44,7 @@ func (t task) Start(ctx context.Context) error {
 	if stored.State == StateOver {
 		return nil
 	}
+	c.endTrouble()
 	return c.startTask(ctx, stored)
 }
 

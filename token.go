@@ -134,7 +134,8 @@ type Site struct {
 	Authorize func(request *http.Request, token Token)
 	// Judge reads an answer by its head and the beginning of its body (at
 	// most 64 KiB) and returns nil for a good one, or else ErrTokenExpired, a
-	// *RateLimitError, a *BlockedError, a *PermanentError, or a passing error.
+	// *RateLimitError, a *BlockedError, a *PermanentError, a passing error, or,
+	// when the account itself is in trouble, an *AccountError.
 	Judge func(response *http.Response, body []byte) error
 }
 
