@@ -33,16 +33,17 @@ const (
 // good one.
 func judge(response *http.Response, body []byte) error {
 	body = bytes.TrimSpace(body[:min(len(body), judgedBytes)])
-	said := readEnvelope(body)
-	status := statusError(response, said.text(body))
 	code := response.StatusCode
 	page := isHTML(response.Header, body)
+	good := code >= 200 && code < 300
+	if good && (!page || isWebview(response.Request)) {
+		return nil // nearly every answer: nothing of it is read for nothing
+	}
+	said := readEnvelope(body)
+	status := statusError(response, said.text(body))
 	switch {
-	case code >= 200 && code < 300:
-		if page && !isWebview(response.Request) {
-			return blocked(response, status)
-		}
-		return nil
+	case good:
+		return blocked(response, status)
 	case code == http.StatusTooManyRequests, code < 500 && said.mentions("rate limit"):
 		return &pixivoc.RateLimitError{Wait: limitWait(response, time.Now()), Err: status}
 	case code == http.StatusUnauthorized, code == http.StatusBadRequest && said.mentions("oauth process"):
