@@ -111,9 +111,9 @@ func TestWords_AreThereInBothLanguages(t *testing.T) {
 		assert.Equal(t, text == "", chinese[key] == "", key)
 	}
 	for _, kind := range pixiv.Types() {
-		assert.Contains(t, english, "type."+kind.Name)
+		assert.NotEmpty(t, english["type."+kind.Name], "type.%s", kind.Name)
 		for _, stage := range kind.Stages {
-			assert.Contains(t, english, "stage."+stage.Stage.Name())
+			assert.NotEmpty(t, english["stage."+stage.Stage.Name()], "stage.%s", stage.Stage.Name())
 		}
 	}
 	used := regexp.MustCompile(`\bt\("([^"]+)"`)

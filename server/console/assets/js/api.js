@@ -69,6 +69,7 @@ export const api = {
   types: () => send("GET", "/types"),
   create: (spec, key) => send("POST", "/tasks", spec, { "Idempotency-Key": key }),
   task: (tid) => send("GET", `/tasks/${tid}`),
+  patchTask: (tid, patch) => send("PATCH", `/tasks/${tid}`, patch),
   start: (tid) => send("POST", `/tasks/${tid}/start`),
   stop: (tid) => send("POST", `/tasks/${tid}/stop`),
   remove: (tid, files) => send("DELETE", `/tasks/${tid}?files=${files}`),

@@ -1,12 +1,12 @@
 // Pieces that several pages show of a task.
 
 import { el, icon, say } from "./dom.js";
-import { t, knows, number } from "./words.js";
+import { t, knows, number, moment } from "./words.js";
 import { api } from "./api.js";
 import { put, drop } from "./state.js";
 import { askRemove, fault, notify } from "./dialog.js";
 
-const looks = { Downloading: "run", Queued: "", WaitStart: "", Stopped: "", WaitToken: "warn", DiskFull: "warn", Over: "good", Error: "bad" };
+const looks = { Downloading: "run", Queued: "", WaitStart: "", Stopped: "", Scheduled: "good", WaitToken: "warn", DiskFull: "warn", Over: "good", Error: "bad" };
 
 export const isActive = (info) => ["Downloading", "Queued", "WaitToken", "DiskFull"].includes(info.state);
 
@@ -16,6 +16,8 @@ export const word = (group, name) => (knows(`${group}.${name}`) ? t(`${group}.${
 export function stateText(info) {
   if (info.state === "Queued" && info.queue_position) return t("state.place", { place: info.queue_position });
   if (info.state === "Over" && info.failed > 0) return t("state.partly", { failed: number(info.failed) });
+  if (info.state === "Scheduled" && info.next_run) return t("state.next", { time: moment(info.next_run) });
+  if (info.running && info.limited_until && Date.parse(info.limited_until) > Date.now()) return t("state.limited", { time: moment(info.limited_until) });
   return word("state", info.state);
 }
 

@@ -103,6 +103,9 @@ function environmentSheet(environment) {
     concurrency_number: el("input", { type: "number", name: "concurrency_number", min: 1, max: 64, step: 1, required: true }),
     interval_time_ms: seconds("interval_time_ms", 0, 0.1),
     increment: el("input", { type: "checkbox", id: "increment" }),
+    bandwidth_limit: el("input", { type: "number", name: "bandwidth_limit", min: 0, step: 0.1, placeholder: t("env.none") }),
+    daily_cap: el("input", { type: "number", name: "daily_cap", min: 0, step: 1, placeholder: t("env.none") }),
+    quiet_hours: el("input", { name: "quiet_hours", placeholder: "01:00-07:00", autocomplete: "off", spellcheck: "false" }),
   };
   const proxyField = field(t("env.proxy"), inputs.proxy, t("env.proxy.hint"));
   const mode = () => modes.findIndex((each) => each.checked);
@@ -113,11 +116,16 @@ function environmentSheet(environment) {
   const valuesOf = (env) => ({
     proxy_mode: env.proxy_mode, proxy: env.proxy ?? "", timeout_ms: env.timeout_ms, concurrency_number: env.concurrency_number,
     interval_time_ms: env.interval_time_ms, increment: env.increment,
+    bandwidth_limit: env.bandwidth_limit ?? 0, daily_cap: env.daily_cap ?? 0, quiet_hours: env.quiet_hours ?? "",
   });
   const values = () => ({
     proxy_mode: mode(), proxy: inputs.proxy.value.trim(), timeout_ms: Math.round(inputs.timeout_ms.value * 1000),
     concurrency_number: Number(inputs.concurrency_number.value), interval_time_ms: Math.round(inputs.interval_time_ms.value * 1000), increment: inputs.increment.checked,
+    // What was not touched stays as it is, to the byte.
+    bandwidth_limit: inputs.bandwidth_limit.value === mebibytes(base) ? base.bandwidth_limit ?? 0 : Math.round(inputs.bandwidth_limit.value * 1048576),
+    daily_cap: Number(inputs.daily_cap.value), quiet_hours: inputs.quiet_hours.value.trim(),
   });
+  const mebibytes = (env) => (env.bandwidth_limit ? String(Number((env.bandwidth_limit / 1048576).toFixed(2))) : "");
   function show(env) {
     base = env;
     modes[env.proxy_mode].checked = true;
@@ -126,6 +134,9 @@ function environmentSheet(environment) {
     inputs.concurrency_number.value = env.concurrency_number;
     inputs.interval_time_ms.value = env.interval_time_ms / 1000;
     inputs.increment.checked = env.increment;
+    inputs.bandwidth_limit.value = mebibytes(env);
+    inputs.daily_cap.value = env.daily_cap || "";
+    inputs.quiet_hours.value = env.quiet_hours ?? "";
     followMode();
   }
   const save = guarded(inputs, async () => {
@@ -143,6 +154,7 @@ function environmentSheet(environment) {
     proxyField,
     el("div", { class: "pair" }, field(t("env.timeout"), inputs.timeout_ms), field(t("env.interval"), inputs.interval_time_ms), field(t("env.number"), inputs.concurrency_number)),
     el("label", { class: "choice", for: "increment" }, inputs.increment, el("span", {}, t("env.increment"), " ", el("span", { class: "small muted" }, t("env.increment.hint")))),
+    el("div", { class: "pair" }, field(t("env.bandwidth"), inputs.bandwidth_limit), field(t("env.cap"), inputs.daily_cap), field(t("env.quiet"), inputs.quiet_hours)),
     el("div", { class: "row" }, el("button", { class: "main", id: "save-environment" }, t("env.save"))));
   show(environment);
   return { element, show: (env) => env && JSON.stringify(env) !== JSON.stringify(base) && !dirty() && show(env) };

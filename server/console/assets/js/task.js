@@ -1,11 +1,11 @@
 // The page of one task.
 
-import { el, icon, fill, say } from "./dom.js";
+import { el, icon, fill, field, refuse, say } from "./dom.js";
 import { t, bytes, speed, duration, moment, number } from "./words.js";
 import { api } from "./api.js";
 import { state, watch, history, remaining, pace, put } from "./state.js";
 import { newBadge, newProgress, newActions, word, isActive } from "./parts.js";
-import { showPicture, fault } from "./dialog.js";
+import { showPicture, fault, notify } from "./dialog.js";
 import { newPlot } from "./chart.js";
 
 // newFacts is a list of names and values that change.
@@ -142,6 +142,34 @@ function newTabs(makers) {
   };
 }
 
+// scheduleForm changes when a task is opened again by itself.
+function scheduleForm(tid) {
+  const input = el("input", { name: "schedule", autocomplete: "off", spellcheck: "false", placeholder: t("schedule.none") });
+  let base = "";
+  const element = el("form", { class: "schedule row", onsubmit: async (event) => {
+    event.preventDefault();
+    refuse(input, "");
+    const sentAt = performance.now();
+    try {
+      put(await api.patchTask(tid, { schedule: input.value.trim() }), sentAt);
+      notify(t("env.done"));
+    } catch (error) {
+      if (error.field !== "schedule") return fault(error);
+      refuse(input, error.message);
+      input.focus();
+    }
+  } }, field(t("schedule"), input, t("schedule.hint")), el("button", { id: "save-schedule" }, t("env.save")));
+  return {
+    element,
+    show(info) {
+      const now = info.schedule ?? "";
+      if (now === base) return;
+      if (input.value.trim() === base) input.value = now;
+      base = now;
+    },
+  };
+}
+
 // taskPage shows the page of a task; it returns what ends it.
 export async function taskPage(main, tid) {
   const sentAt = performance.now();
@@ -153,8 +181,9 @@ export async function taskPage(main, tid) {
   progress.element.className = "big";
   const actions = newActions({ wide: true, removed: () => (location.hash = "#/") });
   const facts = newFacts(["bytes", "speed", "eta", "failed", "created", "finished", "keyword", "place"]);
+  const schedule = scheduleForm(tid);
   const plot = newPlot();
-  const top = el("div", { class: "task-top" }, el("div", { class: "sheet stack" }, progress.element, facts.element), plot.element);
+  const top = el("div", { class: "task-top" }, el("div", { class: "sheet stack" }, progress.element, facts.element, el("details", {}, el("summary", {}, t("schedule")), schedule.element)), plot.element);
   const error = el("div", { class: "note bad", role: "alert", hidden: true });
   const kind = (await api.types()).types.find((each) => each.name === info.type_name);
   const tabs = newTabs({ ...(kind && !kind.files ? {} : { pictures: () => gallery(tid) }), failed: () => failures(tid), records: () => records(tid) });
@@ -177,7 +206,7 @@ export async function taskPage(main, tid) {
     }
     const ended = isActive(info) && !isActive(latest);
     info = latest;
-    for (const part of [badge, progress, actions]) part.show(info);
+    for (const part of [badge, progress, actions, schedule]) part.show(info);
     error.hidden = !info.error;
     error.className = info.state === "Error" ? "note bad" : "note";
     say(error, info.error ?? "");

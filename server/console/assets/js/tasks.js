@@ -16,18 +16,19 @@ function newForm(types) {
   const group = el("input", { name: "group", autocomplete: "off" });
   const place = el("input", { name: "save_path", autocomplete: "off", spellcheck: "false", placeholder: t("new.place.default") });
   const options = el("textarea", { name: "options", spellcheck: "false" });
+  const schedule = el("input", { name: "schedule", autocomplete: "off", spellcheck: "false", placeholder: t("schedule.none") });
   const start = el("input", { type: "checkbox", checked: true, id: "start-now" });
   const linkField = field(t("new.link"), link);
   linkField.querySelector("label").className = "hidden-label";
   const byHand = el("div", { class: "pair" }, field(t("new.type"), type), field(t("new.keyword"), keyword));
   const more = el("details", {}, el("summary", {}, t("new.more")),
     el("div", { class: "form" }, byHand,
-      el("div", { class: "pair" }, field(t("new.name"), name, t("new.name.hint")), field(t("new.group"), group), field(t("new.place"), place)),
+      el("div", { class: "pair" }, field(t("new.name"), name, t("new.name.hint")), field(t("new.group"), group), field(t("new.place"), place), field(t("schedule"), schedule, t("schedule.hint"))),
       field(t("new.options"), options, t("new.options.hint", { example: '{"pages": "1-3", "path": "{user.name}/{id}_p{page}"}' })),
       el("label", { class: "choice", for: "start-now" }, start, t("new.start"))));
   const send = el("button", { class: "main", id: "create" }, t("new.create"));
   const resolves = state.session.resolve;
-  const inputs = { url: link, type, keyword, name, group, save_path: place, options };
+  const inputs = { url: link, type, keyword, name, group, save_path: place, options, schedule };
   let key = crypto.randomUUID(); // the same for each try of one task
   const form = el("form", { class: "sheet form", "aria-label": t("new.title"), onsubmit: submit },
     el("div", { class: "paste" }, resolves && linkField, send), more);
@@ -37,7 +38,7 @@ function newForm(types) {
     const values = { start: start.checked };
     if (resolves && link.value.trim()) values.url = link.value.trim();
     else Object.assign(values, { type: type.value, keyword: keyword.value.trim() });
-    for (const [at, input] of [["name", name], ["group", group], ["save_path", place]]) if (input.value.trim()) values[at] = input.value.trim();
+    for (const [at, input] of [["name", name], ["group", group], ["save_path", place], ["schedule", schedule]]) if (input.value.trim()) values[at] = input.value.trim();
     if (!values.name && !values.url) values.name = `${values.type}-${values.keyword}`.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 60).replace(/[-.]+$/, "");
     return values;
   }
