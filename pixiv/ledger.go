@@ -39,15 +39,16 @@ const (
 
 // LedgerEntry is what became of one thing.
 type LedgerEntry struct {
-	// Work is 0 for what is no work, such as a novel or a link.
-	Work ID `json:"work_id,omitempty"`
-	// Key is the key of the item for what is no work.
-	Key  string `json:"key,omitempty"`
-	Fate Fate   `json:"fate"`
+	// Work and Novel say what it is; both are 0 for anything else, such as a
+	// link or a user, which Key, the key of its item, names.
+	Work  ID     `json:"work_id,omitempty"`
+	Novel ID     `json:"novel_id,omitempty"`
+	Key   string `json:"key,omitempty"`
+	Fate  Fate   `json:"fate"`
 	// Cause is the rule of FateFiltered, see SkippedRecord, and the reason of
 	// FateFailed, a word as in pixivoc.ItemStatus.Reason.
 	Cause string `json:"cause,omitempty"`
-	// Done and Failed count the files of a work, or other items.
+	// Done and Failed count what was to be done for it: the pages of a work.
 	Done   int `json:"done,omitempty"`
 	Failed int `json:"failed,omitempty"`
 }
@@ -79,9 +80,9 @@ type Ledger struct {
 const ledgerPart = 200_000
 
 // Report tells what became of everything that a task found. Each entry is
-// handed to each, when that is not nil, works in rising order of ID in each
-// part of the report; an error of it ends the report. Memory is bounded: the
-// items and records are read once for every 200,000 works. Of a task that runs
+// handed to each, when that is not nil, works in rising order of ID, then
+// novels, in each part of the report; an error of it ends the report. Memory is bounded: the
+// items and records are read once for every 200,000 works and novels. Of a task that runs
 // meanwhile the sums may not agree.
 func Report(ctx context.Context, task pixivoc.Task, each func(LedgerEntry) error) (Ledger, error) {
 	return report(ctx, task, each, ledgerPart)
@@ -94,11 +95,15 @@ func report(ctx context.Context, task pixivoc.Task, each func(LedgerEntry) error
 		return Ledger{}, err
 	}
 	l.recordsOnly = info.TypeName == WorkDetails || info.TypeName == UserWorksLink
-	works, err := task.CountRecords(ctx, pixivoc.RecordQuery{Kind: RecordWork})
-	if err != nil {
-		return Ledger{}, err
+	found := 0
+	for _, kind := range []string{RecordWork, RecordNovel} {
+		count, err := task.CountRecords(ctx, pixivoc.RecordQuery{Kind: kind})
+		if err != nil {
+			return Ledger{}, fmt.Errorf("report of task %d: %w", task.ID(), err)
+		}
+		found += count
 	}
-	l.parts = uint64(works/size + 1)
+	l.parts = uint64(found/size + 1)
 	for l.part = range l.parts {
 		if err := l.readPart(ctx); err != nil {
 			return Ledger{}, fmt.Errorf("report of task %d: %w", task.ID(), err)
@@ -121,11 +126,12 @@ type ledgerReader struct {
 	recordsOnly bool // the task type saves no pictures
 	parts, part uint64
 	works       map[ID]*ledgerWork
+	novels      map[ID]*ledgerWork
 	saving      int // items that must have left a file
 	sum         Ledger
 }
 
-// ledgerWork gathers what is known of a work.
+// ledgerWork gathers what is known of a work or novel.
 type ledgerWork struct {
 	recorded bool
 	skipped  string // the rule
@@ -137,7 +143,7 @@ type ledgerWork struct {
 }
 
 func (l *ledgerReader) readPart(ctx context.Context) error {
-	l.works = map[ID]*ledgerWork{}
+	l.works, l.novels = map[ID]*ledgerWork{}, map[ID]*ledgerWork{}
 	for record, err := range l.task.Records(ctx, pixivoc.RecordQuery{Kind: RecordWork}) {
 		if err != nil {
 			return err
@@ -167,6 +173,13 @@ func (l *ledgerReader) readPart(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(l.novels)) {
+		entry := l.novels[id].entry(0, false)
+		entry.Novel = id
+		if err := l.add(entry); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -174,16 +187,39 @@ func (l *ledgerReader) readPart(ctx context.Context) error {
 // part.
 func (l *ledgerReader) work(key string) *ledgerWork {
 	digits, _, _ := strings.Cut(key, "_")
+	return l.of(l.works, digits)
+}
+
+func (l *ledgerReader) of(known map[ID]*ledgerWork, digits string) *ledgerWork {
 	number, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || uint64(number)%l.parts != l.part {
 		return nil
 	}
-	work, ok := l.works[ID(number)]
+	work, ok := known[ID(number)]
 	if !ok {
 		work = &ledgerWork{}
-		l.works[ID(number)] = work
+		known[ID(number)] = work
 	}
 	return work
+}
+
+// novel takes an item of a novel into account: what describes it, its pictures,
+// and the text and the book, which are done last.
+func (l *ledgerReader) novel(item *pixivoc.ItemStatus) {
+	digits, _, _ := strings.Cut(strings.TrimPrefix(item.Key, "novel "), " ")
+	novel := l.of(l.novels, digits)
+	if novel == nil {
+		return
+	}
+	const files = 2 // of a novel that is saved
+	switch {
+	case item.State != pixivoc.ItemDone:
+		novel.count(item)
+	case item.Stage == StageSaveNovel:
+		l.saving += files * novel.count(item)
+	case item.Stage == StageDownloadNovelPicture:
+		l.saving++
+	}
 }
 
 // item takes an item into account. What is no work is counted in the part that
@@ -216,6 +252,9 @@ func (l *ledgerReader) item(item *pixivoc.ItemStatus) error {
 		if l.mine(item.Key) {
 			l.listing(item)
 		}
+		return nil
+	case StageGetNovel, StageSaveNovel, StageDownloadNovelPicture:
+		l.novel(item)
 		return nil
 	}
 	if !l.mine(item.Stage + " " + item.Key) {

@@ -3,6 +3,7 @@ package pixiv_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -21,6 +22,9 @@ func entries(t *testing.T, task pixivoc.Task, part int) (pixiv.Ledger, map[strin
 		key := entry.Key
 		if entry.Work != 0 {
 			key = entry.Work.String()
+		}
+		if entry.Novel != 0 {
+			key = "novel " + entry.Novel.String()
 		}
 		_, again := found[key]
 		require.False(t, again, "%s has two fates", key)
@@ -103,6 +107,78 @@ func TestReport_Complete(t *testing.T) {
 			ledger, _ := entries(t, task, 100)
 			assert.True(t, ledger.Complete, "%s: %+v", kind, ledger)
 			assert.Equal(t, 3, ledger.Fates[pixiv.FateSaved], kind)
+		}
+	})
+}
+
+// Novels have one fate each as well, beside works with the same numbers, and a
+// user is one thing.
+func TestReport_NovelsAndUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := pixivtest.NewUnstartedServer(pixivtest.Config{})
+		defer server.Close()
+		user := server.AddUser(pixivtest.User{})
+		for range 3 {
+			novel := server.AddNovel(pixivtest.Novel{UserID: user.ID, Text: "text"})
+			server.AddBookmark(pixivtest.Bookmark{NovelID: novel.ID})
+		}
+		broken := server.AddNovel(pixivtest.Novel{UserID: user.ID, Text: "[pixivimage:77]", Works: []string{"77-1"}})
+		server.AddBookmark(pixivtest.Bookmark{NovelID: broken.ID})
+		server.AddBookmark(pixivtest.Bookmark{NovelID: 5}) // is gone
+		server.AddWork(pixivtest.Work{UserID: user.ID, PageCount: 1})
+		client := logIn(t, server)
+		task, _, _ := finish(t, client, pixivoc.TaskSpec{Type: pixiv.UserWorks, Name: "n", SavePath: t.TempDir(), Keyword: fmt.Sprintf("%d novel,illust", user.ID)})
+		ledger, found := entries(t, task, 2)
+		assert.Equal(t, 5, ledger.Seen)
+		assert.Equal(t, map[pixiv.Fate]int{pixiv.FateSaved: 4, pixiv.FateFailed: 1}, ledger.Fates)
+		assert.Equal(t, pixiv.LedgerEntry{Novel: pixiv.ID(broken.ID), Fate: pixiv.FateFailed, Cause: "deleted", Done: 1, Failed: 1}, found["novel "+fmt.Sprint(broken.ID)])
+		assert.Zero(t, ledger.FilesMissing)
+
+		task, _, _ = finish(t, client, pixivoc.TaskSpec{Type: pixiv.UserBookmarks, Name: "n", SavePath: t.TempDir(), Keyword: "12345678 novel"})
+		ledger, found = entries(t, task, 100)
+		assert.Equal(t, map[pixiv.Fate]int{pixiv.FateSaved: 3, pixiv.FateFailed: 1, pixiv.FateMasked: 1}, ledger.Fates)
+		assert.Equal(t, pixiv.FateMasked, found["novel 5"].Fate)
+
+		task, _, _ = finish(t, client, pixivoc.TaskSpec{Type: pixiv.UserDetails, Name: "n", Keyword: fmt.Sprint(user.ID)})
+		ledger, found = entries(t, task, 100)
+		assert.True(t, ledger.Complete)
+		assert.Equal(t, pixiv.FateSaved, found[fmt.Sprint(user.ID)].Fate)
+	})
+}
+
+// What was recorded is filtered again without asking Pixiv, also what the task
+// itself did not want.
+func TestSelectWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := pixivtest.NewUnstartedServer(pixivtest.Config{})
+		defer server.Close()
+		user := server.AddUser(pixivtest.User{})
+		for i := range 6 {
+			server.AddWork(pixivtest.Work{UserID: user.ID, PageCount: 1 + i%3, Title: fmt.Sprint("title ", i)})
+		}
+		client := logIn(t, server)
+		task, _, _ := finish(t, client, pixivoc.TaskSpec{
+			Type: pixiv.UserWorks, Name: "n", SavePath: t.TempDir(), Keyword: fmt.Sprint(user.ID), Options: options(t, pixiv.Options{Filter: "pages == 1"}),
+		})
+		server.Close()
+		selected := func(filter *pixiv.Filter) (titles []string) {
+			for work, err := range pixiv.SelectWorks(t.Context(), task, filter) {
+				require.NoError(t, err)
+				titles = append(titles, work.Title)
+			}
+			slices.Sort(titles)
+			return titles
+		}
+		filter, err := pixiv.ParseFilter(`pages > 1 and title != "title 2"`)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"title 1", "title 4", "title 5"}, selected(filter))
+		assert.Len(t, selected(nil), 6)
+		for range pixiv.SelectWorks(t.Context(), task, nil) {
+			break
+		}
+		require.NoError(t, task.Delete(t.Context(), pixivoc.DeleteOptions{}))
+		for _, err := range pixiv.SelectWorks(t.Context(), task, nil) {
+			assert.ErrorIs(t, err, pixivoc.ErrTaskNotFound)
 		}
 	})
 }
