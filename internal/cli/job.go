@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,6 +22,9 @@ type job struct {
 	tasks []pixivoc.Task
 	// again says how to go on after an interrupt.
 	again string
+	// show, when set, writes what the tasks recorded in place of a report,
+	// which then goes to standard error and only when something is missing.
+	show func(context.Context, pixivoc.Task) error
 }
 
 // runJob starts the tasks, shows how they get on, and reports at the end. The
@@ -50,7 +54,18 @@ func (a *app) runJob(ctx context.Context, s *session, j job) error {
 			return err
 		}
 	}
-	a.show(end)
+	if j.show == nil {
+		a.show(end)
+		return end.verdict()
+	}
+	for _, task := range j.tasks {
+		if err := j.show(ctx, task); err != nil {
+			return err
+		}
+	}
+	if end.failed.count+len(end.cut) > 0 {
+		a.console.printf("%s", strings.TrimSuffix(end.table(a.screenOf(a.console.out)), "\n"))
+	}
 	return end.verdict()
 }
 

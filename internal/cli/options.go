@@ -24,6 +24,8 @@ type workFlags struct {
 	blockUsers []string
 	blockTags  []string
 	delay      seconds
+	revision   string
+	fileTime   string
 }
 
 // addWorkFlags defines the flags that whatever saves works has in common.
@@ -36,9 +38,13 @@ func (w *workFlags) addWorkFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&w.blockUsers, "block-user", nil, "`user`, by id or link, whose works are not wanted; repeatable")
 	flags.StringArrayVar(&w.blockTags, "block-tag", nil, "`tag` whose works are not wanted; repeatable")
 	flags.Var(&w.delay, "delay", "least `time` between the starts of two files, as 500ms: 0 to 1h")
+	flags.StringVar(&w.revision, "revision", "", "`what` to do with a picture that its artist replaced: keep both, or replace (neither)")
+	flags.StringVar(&w.fileTime, "file-time", "", "`time` of the files: upload, when the work was published, or saved (saved)")
 	for _, name := range workFlagNames() {
 		_ = flags.SetAnnotation(name, flagGroup, []string{groupWorks})
 	}
+	complete(cmd, "revision", "keep", "replace")
+	complete(cmd, "file-time", "upload", "saved")
 	complete(cmd, "pages", "1", "first 3", "last 1", "2-")
 	complete(cmd, "path", pathExamples()...)
 	complete(cmd, "multi-path", pathExamples()...)
@@ -46,7 +52,7 @@ func (w *workFlags) addWorkFlags(cmd *cobra.Command) {
 }
 
 func workFlagNames() []string {
-	return []string{"path", "multi-path", "pages", "filter", "block-user", "block-tag", "delay"}
+	return []string{"path", "multi-path", "pages", "filter", "block-user", "block-tag", "delay", "revision", "file-time"}
 }
 
 // options makes the options of a task. With nothing given it returns nil, so
@@ -55,6 +61,7 @@ func (w *workFlags) options(own any) (json.RawMessage, error) {
 	options := pixiv.Options{
 		Path: w.path, MultiPath: w.multiPath, Pages: w.pages, Filter: w.filter,
 		BlockedTags: w.blockTags, DelayMS: time.Duration(w.delay).Milliseconds(),
+		Revision: w.revision, FileTime: w.fileTime,
 	}
 	for _, user := range w.blockUsers {
 		id, err := pixiv.ParseUser(user)

@@ -53,9 +53,10 @@ func (a *app) rootCommand() *cobra.Command {
 		&cobra.Group{ID: groupManage, Title: "Manage:"})
 	a.addTo(root, groupFetch, a.demoCommand(), a.getCommand(), a.userCommand(), a.bookmarksCommand(), a.feedCommand(),
 		a.rankingCommand(), a.searchCommand(), a.seriesCommand(), a.novelCommand(), a.relatedCommand(), a.recommendedCommand(),
-		a.linksCommand())
+		a.followingCommand(), a.detailsCommand(), a.linksCommand())
 	a.addTo(root, groupLogin, a.loginCommand(), a.logoutCommand(), a.whoamiCommand())
-	a.addTo(root, groupManage, a.tasksCommand(), a.pathCommand(), a.filterCommand(), a.envCommand(), a.doctorCommand(), a.versionCommand())
+	a.addTo(root, groupManage, a.tasksCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(),
+		a.pathCommand(), a.filterCommand(), a.envCommand(), a.doctorCommand(), a.versionCommand())
 	root.AddCommand(a.fakeCommand())
 	root.SetHelpCommand(helpCommand())
 	root.SetHelpCommandGroupID(groupManage)

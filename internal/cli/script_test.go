@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"token":     token,
 			"terminate": terminate,
 			"remote":    remote,
+			"rot":       rot,
 		},
 	})
 }
@@ -288,4 +289,13 @@ func remote(ts *testscript.TestScript, _ bool, args []string) {
 func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	running := ts.BackgroundCmds()
 	ts.Check(running[len(running)-1].Process.Signal(syscall.SIGTERM))
+}
+
+// rot changes one byte of a file, whose length stays: rot FILE.
+func rot(ts *testscript.TestScript, _ bool, args []string) {
+	name := ts.MkAbs(args[0])
+	raw, err := os.ReadFile(name)
+	ts.Check(err)
+	raw[len(raw)/2] ^= 1
+	ts.Check(os.WriteFile(name, raw, 0o600))
 }
