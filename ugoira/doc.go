@@ -15,7 +15,7 @@
 // mend it. Sizes are limited by what is really read ([Limits]), and no picture
 // is decoded before its width and height are known.
 //
-// Frames are decoded and written one by one. The memory needed is that of two
-// frames and of the encoder, whatever the number of frames. A [Converter] holds
+// Frames are decoded and written one by one. The memory needed is that of three
+// pictures and of the encoder, whatever the number of frames. A [Converter] holds
 // the number of conversions that run at once.
 package ugoira
