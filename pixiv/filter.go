@@ -3,6 +3,7 @@ package pixiv
 import (
 	"errors"
 	"fmt"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 const (
 	maxFilter      = 4000 // bytes
 	maxFilterNodes = 500
+	maxPattern     = 300 // steps of a pattern for matches
 	// maxFilterMemory counts what an expression makes, in values.
 	maxFilterMemory = 10_000
 )
@@ -30,8 +32,8 @@ const (
 // endsWith, matches, ?:, + - * / %), the functions len, lower, upper, trim,
 // hasPrefix, hasSuffix, abs, ceil, floor, round, int, float, string, min, max,
 // date and duration, and all, any, none, one and count over lists. It reads
-// nothing else, changes nothing, and its work is bounded: there are no ranges
-// and no loops within loops. A Filter is safe for concurrent use.
+// nothing else, changes nothing, and its work is bounded: there are no ranges,
+// no loops within loops, and no large patterns. A Filter is safe for concurrent use.
 type Filter struct {
 	text    string
 	program *vm.Program
@@ -52,11 +54,6 @@ func ParseFilter(text string) (*Filter, error) {
 	case strings.TrimSpace(text) == "":
 		return nil, errors.New("is blank")
 	}
-	program, err := compileFilter(text)
-	if err != nil {
-		return nil, err
-	}
-	f := &Filter{text: strings.TrimSpace(text), program: program}
 	tree, err := parser.Parse(text)
 	if err != nil {
 		return nil, filterError(err)
@@ -64,6 +61,11 @@ func ParseFilter(text string) (*Filter, error) {
 	if err := checkFilter(tree.Node); err != nil {
 		return nil, err
 	}
+	program, err := compileFilter(text)
+	if err != nil {
+		return nil, err
+	}
+	f := &Filter{text: strings.TrimSpace(text), program: program}
 	for _, node := range conjuncts(tree.Node, nil) {
 		if program, err := compileFilter(node.String()); err == nil {
 			f.clauses = append(f.clauses, clause{text: node.String(), program: program})
@@ -150,8 +152,11 @@ type filterVisitor struct{ err error }
 func (v *filterVisitor) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.BinaryNode:
-		if n.Operator == ".." {
+		switch n.Operator {
+		case "..":
 			v.refuse(n, "there are no ranges")
+		case "matches":
+			v.checkPattern(n.Right)
 		}
 	case *ast.PredicateNode:
 		inner := &predicateFinder{}
@@ -159,6 +164,23 @@ func (v *filterVisitor) Visit(node *ast.Node) {
 		if inner.found {
 			v.refuse(n, "a loop within a loop")
 		}
+	}
+}
+
+// checkPattern bounds what a match may cost: its steps are at most the length of
+// the text times those of the pattern.
+func (v *filterVisitor) checkPattern(node ast.Node) {
+	pattern, ok := node.(*ast.StringNode)
+	if !ok {
+		v.refuse(node, "a pattern is a text in quotes")
+		return
+	}
+	parsed, err := syntax.Parse(pattern.Value, syntax.Perl)
+	if err != nil {
+		return // which the compiler tells better
+	}
+	if program, err := syntax.Compile(parsed.Simplify()); err != nil || len(program.Inst) > maxPattern {
+		v.refuse(node, "the pattern is too large")
 	}
 }
 
@@ -259,7 +281,8 @@ type filterValues struct {
 
 const (
 	maxFilterText = 4000 // bytes of a title or caption that a filter sees
-	maxFilterTags = 200  // tags and translations; Pixiv allows ten tags
+	maxFilterTag  = 400  // bytes of a tag
+	maxFilterTags = 100  // tags and translations; Pixiv allows ten tags
 )
 
 func newFilterValues(work *Work, at time.Time) *filterValues {
@@ -274,7 +297,7 @@ func newFilterValues(work *Work, at time.Time) *filterValues {
 	for _, tag := range work.Tags {
 		for _, name := range []string{tag.Name, tag.TranslatedName} {
 			if name != "" && len(v.Tags) < maxFilterTags {
-				v.Tags = append(v.Tags, cutText(name, maxFilterText))
+				v.Tags = append(v.Tags, cutText(name, maxFilterTag))
 			}
 		}
 	}

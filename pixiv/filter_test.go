@@ -98,6 +98,9 @@ func TestFilter_Refused(t *testing.T) {
 		`title matches "("`:               "error parsing regexp",
 		`len(1..1000000000) > 0`:          "there are no ranges",
 		`all(tags, any(tags, # == ""))`:   "a loop within a loop",
+		`title matches title`:             "at character 15: a pattern is a text in quotes",
+		`title matches "(a{30}){30}"`:     "at character 15: the pattern is too large",
+		`title matches "a{1000}b{1000}"`:  "the pattern is too large",
 		`now() > created`:                 "at character 1",
 		`len(repeat(title, 1000000)) > 0`: "at character 5",
 		`created > date("never")`:         "at character 11: invalid date",
@@ -144,6 +147,29 @@ func FuzzFilter(f *testing.F) {
 		work.Title = title
 		_, _, _ = filter.Match(work, at)
 	})
+}
+
+func BenchmarkFilter(b *testing.B) {
+	filter, err := pixiv.ParseFilter(`bookmarks >= 500 and tagged("sky") and ai != "yes" and not (title matches "(?i)sketch|wip") and ratio > 1`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	work := filtered()
+	b.ReportAllocs()
+	for b.Loop() {
+		if wanted, _, err := filter.Match(work, at); err != nil || !wanted {
+			b.Fatal(wanted, err)
+		}
+	}
+}
+
+func BenchmarkPreviewPath(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := pixiv.PreviewPath(pixiv.Options{Path: "{user.id} {user.name}/{date:2006-01}/{id}_p{page:02} {title}.{ext}"}, pixiv.PathSample{}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func skippedBy(t testing.TB, o outcome) map[pixiv.ID]string {

@@ -224,6 +224,16 @@ func TestTemplate_PathsTellPicturesApart(t *testing.T) {
 	})
 }
 
+func BenchmarkTemplate(b *testing.B) {
+	paths, err := newPathTemplates("{user.id} {user.name}/{date:2006-01}/{id}_p{page:02} {title}.{ext}", "")
+	require.NoError(b, err)
+	values := newPathValues("task", sampleWork())
+	b.ReportAllocs()
+	for b.Loop() {
+		paths.many.render(&values)
+	}
+}
+
 func FuzzTemplate(f *testing.F) {
 	for _, text := range []string{"{id}", "{user.name}/{date:2006-01}/{id}_p{page:02}.{ext}", "{?title}{title}{/}", "{{}}", "{", "a//b", "{date:Jan}"} {
 		f.Add(text, "title")
