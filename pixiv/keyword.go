@@ -27,9 +27,6 @@ const (
 // firstRankingDay is when Pixiv began; no ranking is older.
 const firstRankingDay = "2007-09-13"
 
-// japan is the time zone of Pixiv's days.
-var japan = time.FixedZone("JST", 9*60*60)
-
 // parseNumbered reads a keyword that begins with an ID or with a link that
 // Resolve takes for a task of the same type. rest are the words behind it, or
 // those that the link itself gives.

@@ -44,6 +44,15 @@ func TestNovelPages(t *testing.T) {
 	}
 }
 
+func TestLanguageOf(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"漢字とかな": "ja", "カタカナ": "ja", "只有汉字": "zh", "한국어 漢字": "ko", "plain text": "und", "": "und",
+	} {
+		assert.Equal(t, want, languageOf(text), text)
+	}
+}
+
 func none(string) (io.ReadCloser, error) { return nil, fs.ErrNotExist }
 
 // Whatever a novel holds, a book of it can be written.

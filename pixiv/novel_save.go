@@ -41,9 +41,32 @@ func saveNovel(_ context.Context, rt pixivoc.Runtime, novel novelFile) (out pixi
 
 func novelAddress(id ID) string { return "https://www.pixiv.net/novel/show.php?id=" + id.String() }
 
-// novelLanguage is the language of a novel's book. Pixiv does not tell one in
-// its answers; nearly all novels are Japanese.
-const novelLanguage = "ja"
+// languageOf tells the language of a text by its script, as a tag of BCP 47.
+// Pixiv does not tell it. A text in letters that many languages have is "und".
+func languageOf(text string) string {
+	const enough = 2000 // characters
+	han, hangul, seen := 0, 0, 0
+	for _, r := range text {
+		switch {
+		case unicode.In(r, unicode.Hiragana, unicode.Katakana):
+			return "ja"
+		case unicode.Is(unicode.Hangul, r):
+			hangul++
+		case unicode.Is(unicode.Han, r):
+			han++
+		}
+		if seen++; seen == enough {
+			break
+		}
+	}
+	switch {
+	case hangul > han:
+		return "ko"
+	case han > 0:
+		return "zh"
+	}
+	return "und"
+}
 
 // book is the novel as an EPUB has it. Pictures are named by their stems below
 // the save path.
@@ -51,7 +74,7 @@ func (n *novelFile) book(task string) *epub.Book {
 	picture := func(mark string) string { return novelPicture{Novel: n.ID, Mark: mark}.stem(task) }
 	published, _ := time.Parse(time.RFC3339, n.CreateDate) // zero when Pixiv wrote nonsense
 	book := &epub.Book{
-		ID: novelAddress(n.ID), Title: n.Title, Language: novelLanguage,
+		ID: novelAddress(n.ID), Title: n.Title, Language: languageOf(n.Text + n.Title),
 		Author: n.UserName, Description: plainText(n.Caption), Tags: n.Tags, Source: novelAddress(n.ID),
 		Series: n.SeriesTitle, Published: published, Pages: novelPages(n.Text, picture),
 	}

@@ -77,8 +77,11 @@ func (s *sweep) edgeDay() string {
 	if s.Rising {
 		return s.Edge.UTC().Format(time.DateOnly)
 	}
-	return s.Edge.In(japan).Format(time.DateOnly)
+	return s.Edge.In(japan()).Format(time.DateOnly)
 }
+
+// japan is the time zone of Pixiv's days.
+func japan() *time.Location { return time.FixedZone("JST", 9*60*60) }
 
 // rest returns the sweeps that see what this one did not, nothing when there
 // are none that could.

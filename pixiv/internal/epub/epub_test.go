@@ -122,6 +122,18 @@ func (c *checked) checkPackage(t *testing.T, name string) {
 	}
 	require.Regexp(t, modified, c.metadata["metadcterms:modified"][0])
 
+	hrefs := c.checkManifest(t, name, &opf, ids)
+	require.NotEmpty(t, opf.Spine)
+	for _, ref := range opf.Spine {
+		require.Contains(t, hrefs, ref.Ref)
+		c.order = append(c.order, hrefs[ref.Ref])
+	}
+}
+
+// checkManifest wants each file of the book in the manifest, once, and returns
+// their names by ID.
+func (c *checked) checkManifest(t *testing.T, name string, opf *packageDocument, ids map[string]string) map[string]string {
+	t.Helper()
 	listed := map[string]bool{"mimetype": true, "META-INF/container.xml": true, name: true}
 	hrefs := map[string]string{}
 	navs, covers := 0, 0
@@ -153,11 +165,7 @@ func (c *checked) checkPackage(t *testing.T, name string) {
 	for file := range c.files {
 		require.True(t, listed[file], "%s is not in the manifest", file)
 	}
-	require.NotEmpty(t, opf.Spine)
-	for _, ref := range opf.Spine {
-		require.Contains(t, hrefs, ref.Ref)
-		c.order = append(c.order, hrefs[ref.Ref])
-	}
+	return hrefs
 }
 
 // elements yields the elements of a document, which must be well-formed.
