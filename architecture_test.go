@@ -96,6 +96,8 @@ func forbidden(from, to string) string {
 		return "a store uses the root only"
 	case strings.HasPrefix(from, "/server/") && strings.HasPrefix(to, "/server/") && !strings.HasPrefix(to, from):
 		return "doors do not know each other"
+	case strings.HasPrefix(from, "/ugoira") && !strings.HasPrefix(to, "/ugoira"):
+		return "conversion stands alone"
 	case strings.HasPrefix(from, "/pixivtest") && !strings.HasPrefix(to, "/pixivtest"):
 		return "the fake stands alone"
 	}
