@@ -37,8 +37,9 @@ func newPathValues(task string, work *Work) pathValues {
 	v := pathValues{task: task, work: work, userName: work.User.Name, userAccount: work.User.Account}
 	// Without a date that can be read it is the year 1: a name of equal length.
 	v.date, _ = time.Parse(time.RFC3339, work.CreateDate)
-	v.userName = cmp.Or(v.userName, "user "+work.User.ID.String())
-	v.userAccount = cmp.Or(v.userAccount, "user "+work.User.ID.String())
+	for _, name := range []*string{&v.userName, &v.userAccount} { // they are pinned, so they are short
+		*name = cmp.Or(cutText(strings.ToValidUTF8(*name, "_"), maxFolder), "user "+work.User.ID.String())
+	}
 	return v
 }
 
