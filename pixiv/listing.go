@@ -91,7 +91,7 @@ func numberStage(to sink) pixivoc.Stage {
 		if err != nil {
 			return out, err
 		}
-		err = collectPage(&out, &page, listed, to)
+		err = collectPage(ctx, rt, &out, &page, listed, to)
 		return out, err
 	})
 }
@@ -169,7 +169,7 @@ func pageStage(to sink) pixivoc.Stage {
 		if err != nil {
 			return out, err
 		}
-		err = collectPage(&out, &page, item, to)
+		err = collectPage(ctx, rt, &out, &page, item, to)
 		return out, err
 	})
 }
@@ -193,7 +193,11 @@ func (i pageItem) cutOff(rt pixivoc.Runtime, out *pixivoc.Output, cause error) {
 
 // collectPage adds what a page has and queues the page after it. A listing
 // that cannot go on keeps what it found and leaves a failed item.
-func collectPage(out *pixivoc.Output, page *Page, item pageItem, to sink) error {
+func collectPage(ctx context.Context, rt pixivoc.Runtime, out *pixivoc.Output, page *Page, item pageItem, to sink) error {
+	known, err := item.atHighWater(ctx, rt, page)
+	if err != nil {
+		return err
+	}
 	types, err := parseTypes(item.Types)
 	if err != nil {
 		return pixivoc.Permanent(pixivoc.ReasonPayload, err)
@@ -222,7 +226,7 @@ func collectPage(out *pixivoc.Output, page *Page, item pageItem, to sink) error 
 			err = errors.Join(err, to.user(out, &page.Users[i]))
 		}
 	}
-	if err != nil || item.Left > 0 && entries >= item.Left {
+	if err != nil || known || item.Left > 0 && entries >= item.Left {
 		return err
 	}
 	item.Left -= min(item.Left, entries)
