@@ -103,6 +103,7 @@ func fieldFlags() map[string]string {
 		"IntervalTime":      "--interval",
 		"SavePath":          "--save",
 		"TaskName":          "--name",
+		"Schedule":          "--schedule",
 		"RefreshToken":      "",
 		"Input":             "",
 		"Keyword":           "",

@@ -129,7 +129,7 @@ func (a *app) interrupted(ctx context.Context, s *session, j job) error {
 		if err != nil {
 			return &exitError{ExitInterrupted, err}
 		}
-		if !info.Over {
+		if !ended(info) {
 			left = append(left, info)
 		}
 	}

@@ -70,10 +70,8 @@ func (c catalogue) lastStage(name string) string {
 	return ""
 }
 
-// mixed says that a type saves files in more stages than the last one.
-func (c catalogue) mixed(name string) bool {
-	return slices.Contains(c.stages(name), pixiv.StageGetNovel)
-}
+// ended says whether a task has come to an end, for now or for good.
+func ended(info pixivoc.TaskInfo) bool { return info.Over || info.State == pixivoc.StateScheduled }
 
 // listing says whether a task is still finding out what there is to do.
 func listing(info pixivoc.TaskInfo) bool {

@@ -26,6 +26,7 @@ type workFlags struct {
 	delay      seconds
 	revision   string
 	fileTime   string
+	metadata   []string
 }
 
 // addWorkFlags defines the flags that whatever saves works has in common.
@@ -40,9 +41,11 @@ func (w *workFlags) addWorkFlags(cmd *cobra.Command) {
 	flags.Var(&w.delay, "delay", "least `time` between the starts of two files, as 500ms: 0 to 1h")
 	flags.StringVar(&w.revision, "revision", "", "`what` to do with a picture that its artist replaced: keep both, or replace (neither)")
 	flags.StringVar(&w.fileTime, "file-time", "", "`time` of the files: upload, when the work was published, or saved (saved)")
+	flags.StringSliceVar(&w.metadata, "metadata", nil, "`files` beside the pictures of a work: json, xmp, text, with commas")
 	for _, name := range workFlagNames() {
 		_ = flags.SetAnnotation(name, flagGroup, []string{groupWorks})
 	}
+	complete(cmd, "metadata", "json", "xmp", "text")
 	complete(cmd, "revision", "keep", "replace")
 	complete(cmd, "file-time", "upload", "saved")
 	complete(cmd, "pages", "1", "first 3", "last 1", "2-")
@@ -52,7 +55,7 @@ func (w *workFlags) addWorkFlags(cmd *cobra.Command) {
 }
 
 func workFlagNames() []string {
-	return []string{"path", "multi-path", "pages", "filter", "block-user", "block-tag", "delay", "revision", "file-time"}
+	return []string{"path", "multi-path", "pages", "filter", "block-user", "block-tag", "delay", "revision", "file-time", "metadata"}
 }
 
 // options makes the options of a task. With nothing given it returns nil, so
@@ -61,7 +64,7 @@ func (w *workFlags) options(own any) (json.RawMessage, error) {
 	options := pixiv.Options{
 		Path: w.path, MultiPath: w.multiPath, Pages: w.pages, Filter: w.filter,
 		BlockedTags: w.blockTags, DelayMS: time.Duration(w.delay).Milliseconds(),
-		Revision: w.revision, FileTime: w.fileTime,
+		Revision: w.revision, FileTime: w.fileTime, Metadata: w.metadata,
 	}
 	for _, user := range w.blockUsers {
 		id, err := pixiv.ParseUser(user)

@@ -161,7 +161,7 @@ func (v *view) status(now time.Time) (string, style) {
 		return "disk full: goes on when there is room in " + printable(lead.SavePath), styleYellow
 	case pixivoc.StateQueued:
 		return "queued", styleFaint
-	case pixivoc.StateOver:
+	case pixivoc.StateOver, pixivoc.StateScheduled:
 		return "done", styleGreen
 	case pixivoc.StateError:
 		return "given up: " + waits, styleRed

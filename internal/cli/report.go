@@ -96,10 +96,10 @@ func (s *session) savedBy(ctx context.Context, task pixivoc.Task, info pixivoc.T
 	switch {
 	case info.SavePath == "":
 		return task.CountRecords(ctx, pixivoc.RecordQuery{})
-	case s.kinds.mixed(info.TypeName):
-		return task.CountRecords(ctx, pixivoc.RecordQuery{Kind: pixivoc.RecordFile})
+	case info.TypeName == pixiv.Links: // may be long; each item leaves one file
+		return counts[s.kinds.lastStage(info.TypeName)].Done, nil
 	}
-	return counts[s.kinds.lastStage(info.TypeName)].Done, nil
+	return task.CountRecords(ctx, pixivoc.RecordQuery{Kind: pixivoc.RecordFile})
 }
 
 // report looks at tasks that have come to an end.
@@ -194,7 +194,7 @@ func (r report) verdict() error {
 		}
 	}
 	for _, info := range r.infos {
-		if !info.Over {
+		if !ended(info) {
 			return &exitError{code: ExitError, err: fmt.Errorf("task %d did not end: it is %s", info.TID, info.State)}
 		}
 	}

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -68,6 +69,7 @@ func TestScripts(t *testing.T) {
 			"terminate": terminate,
 			"remote":    remote,
 			"rot":       rot,
+			"sqlite":    sqlite,
 		},
 	})
 }
@@ -113,6 +115,7 @@ func number(ts *testscript.TestScript, text string) int64 {
 //	site bookmarks ID...          bookmarks works for the account
 //	site follow USER              lets the account follow a user
 //	site series ID USER SERIES    adds a work of a series with the tag "tagged"
+//	site ugoira USER ID           adds an animation
 //	site stall                    lets every picture stop in the middle
 //	site release                  ends that
 //	site fail PATH STATUS TIMES   answers so; TIMES 0 is for ever
@@ -144,6 +147,8 @@ func site(ts *testscript.TestScript, _ bool, args []string) {
 			ID: number(ts, args[1]), UserID: number(ts, args[2]), Tags: []pixivtest.Tag{{Name: "tagged"}},
 			Series: &pixivtest.Series{ID: number(ts, args[3]), Title: "Towns"},
 		})
+	case "ugoira":
+		server.AddWork(pixivtest.Work{ID: number(ts, args[2]), UserID: number(ts, args[1]), Type: pixivtest.Ugoira, AllPages: pixivtest.Page{Width: 120, Height: 90}})
 	case "stall":
 		server.Script(pixivtest.Rule{Match: pixivtest.Match{Path: "/img-original/*"}, Do: pixivtest.Stall{At: pixivtest.AtPercent(50)}})
 	case "release":
@@ -298,4 +303,13 @@ func rot(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	raw[len(raw)/2] ^= 1
 	ts.Check(os.WriteFile(name, raw, 0o600))
+}
+
+// sqlite makes a database by the statements of a file: sqlite DATABASE FILE.
+func sqlite(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.ExecContext(context.Background(), ts.ReadFile(args[1]))
+	ts.Check(err)
+	ts.Check(db.Close())
 }

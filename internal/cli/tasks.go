@@ -12,7 +12,7 @@ import (
 	"github.com/pixivoc/pixivoc"
 )
 
-const tasksLong = `See and manage the tasks that get, user and links have made.
+const tasksLong = `See and manage the tasks that the commands which fetch have made.
 
 A task is kept until it is removed; the command that made it goes on with it.
 Tasks are in the data folder, which one process at a time can use.`
@@ -85,7 +85,7 @@ done. One that gave up is tried again.
 		Example: "  pixivoc tasks start 1767225600\n  pixivoc tasks start --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), true, func(s *session) error {
-				tasks, err := a.chosen(cmd.Context(), s, args, all, func(info pixivoc.TaskInfo) bool { return !info.Over })
+				tasks, err := a.chosen(cmd.Context(), s, args, all, func(info pixivoc.TaskInfo) bool { return !ended(info) })
 				if err != nil || len(tasks) == 0 {
 					return err
 				}

@@ -47,7 +47,7 @@ func (v *view) lead() pixivoc.TaskInfo {
 		switch v.tasks[i].State {
 		case pixivoc.StateDownloading, pixivoc.StateDiskFull, pixivoc.StateWaitToken:
 			return v.tasks[i]
-		case pixivoc.StateOver, pixivoc.StateError:
+		case pixivoc.StateOver, pixivoc.StateScheduled, pixivoc.StateError:
 		default:
 			if open == nil {
 				open = &v.tasks[i]
@@ -77,7 +77,7 @@ func (v *view) paused(now time.Time) bool {
 func (v *view) finished() int {
 	count := 0
 	for _, info := range v.tasks {
-		if info.State == pixivoc.StateOver || info.State == pixivoc.StateError {
+		if ended(info) || info.State == pixivoc.StateOver || info.State == pixivoc.StateError {
 			count++
 		}
 	}
@@ -110,7 +110,7 @@ func (v *view) share() float64 {
 	sum := 0.0
 	for _, info := range v.tasks {
 		switch {
-		case info.State == pixivoc.StateOver:
+		case ended(info), info.State == pixivoc.StateOver:
 			sum++
 		case info.Total > 0 && !listing(info):
 			sum += float64(info.Now) / float64(info.Total)
