@@ -20,9 +20,25 @@ type NovelText struct {
 	// [uploadedimage:ID].
 	Text string `json:"text"`
 	// Illusts are the works that the text shows, by what stands in the markup.
-	Illusts keyed[NovelIllust] `json:"illusts"`
+	Illusts map[string]NovelIllust `json:"illusts"`
 	// Images are the pictures that were uploaded with the text, by ID.
-	Images keyed[NovelImage] `json:"images"`
+	Images map[string]NovelImage `json:"images"`
+}
+
+// UnmarshalJSON reads the object. Pixiv writes an empty list where Illusts or
+// Images has nothing in it.
+func (n *NovelText) UnmarshalJSON(text []byte) error {
+	type plain NovelText
+	read := struct {
+		*plain
+		Illusts keyed[NovelIllust] `json:"illusts"`
+		Images  keyed[NovelImage]  `json:"images"`
+	}{plain: (*plain)(n)}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	n.Illusts, n.Images = read.Illusts, read.Images
+	return nil
 }
 
 // NovelIllust is a work that a novel shows.

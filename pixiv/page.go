@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/pixivoc/pixivoc"
@@ -76,7 +77,8 @@ func (a *API) list(ctx context.Context, name string, query url.Values) (Page, er
 	return page, nil
 }
 
-// check refuses entries that cannot be told apart.
+// check refuses works and novels that cannot be told apart, and drops users who
+// are gone.
 func (p *Page) check() error {
 	for i := range p.Works {
 		if p.Works[i].ID == 0 {
@@ -88,11 +90,8 @@ func (p *Page) check() error {
 			return fmt.Errorf("novels[%d].id is missing", i)
 		}
 	}
-	for i := range p.Users {
-		if p.Users[i].User.ID == 0 {
-			return fmt.Errorf("user_previews[%d].user.id is missing", i)
-		}
-	}
+	// A user who is gone may stay in a list with the ID 0 (as in bookmarks).
+	p.Users = slices.DeleteFunc(p.Users, func(preview UserPreview) bool { return preview.User.ID == 0 })
 	return nil
 }
 

@@ -80,6 +80,19 @@ func TestReplay_Following(t *testing.T) {
 	assert.Contains(t, road.addresses(), "app-api.pixiv.net/v1/user/following?offset=30&restrict=public&user_id=126852")
 }
 
+// Who is gone is no reason to lose the others.
+func TestFollowing_UserGone(t *testing.T) {
+	t.Parallel()
+	road := newRoad(map[string][]reply{"app-api.pixiv.net/v1/user/following?restrict=public&user_id=9": {{
+		body: `{"user_previews":[{"user":{"id":0,"name":""},"illusts":[],"novels":[],"is_muted":false},{"user":{"id":5,"name":"five"}}],"next_url":null}`,
+	}}})
+	result := drive(t, newRuntime(road), pixivoc.TaskSpec{Type: pixiv.Following, Keyword: "9"})
+	assert.Empty(t, result.passing)
+	users := recordsOf[pixiv.UserRecord](t, result, pixiv.RecordUser)
+	require.Len(t, users, 1)
+	assert.Equal(t, "five", users[0].Name)
+}
+
 func TestReplay_NovelSeries(t *testing.T) {
 	t.Parallel()
 	road := newRoad(map[string][]reply{"app-api.pixiv.net/v2/novel/series?series_id=7474721": {{body: fixture(t, "novel_series.synthetic.json")}}})
