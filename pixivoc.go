@@ -104,7 +104,9 @@ type Config struct {
 	// quarter of an hour.
 	MaxIdleRounds int
 	// AutoStart starts the tasks again that were queued or running when the
-	// last process ended. Otherwise they are StateStopped.
+	// last process ended, and obeys the schedules of tasks. Otherwise the former
+	// are StateStopped, or StateScheduled when they have a schedule, and nothing
+	// starts by itself.
 	AutoStart bool
 	// NoSync gives up the guarantee that a finished file survives a power
 	// cut; it still survives the death of the process. Open the store with

@@ -152,7 +152,7 @@ func (v *view) status(now time.Time) (string, style) {
 	lead := v.lead()
 	waits := printable(lead.Error)
 	if v.paused(now) {
-		return limitText(v.limited, now), styleYellow
+		return limitText(v.why, v.limited, now), styleYellow
 	}
 	switch lead.State {
 	case pixivoc.StateWaitToken:
@@ -161,7 +161,9 @@ func (v *view) status(now time.Time) (string, style) {
 		return "disk full: goes on when there is room in " + printable(lead.SavePath), styleYellow
 	case pixivoc.StateQueued:
 		return "queued", styleFaint
-	case pixivoc.StateOver, pixivoc.StateScheduled:
+	case pixivoc.StateScheduled:
+		return "done until " + clockText(lead.NextRun, now), styleGreen
+	case pixivoc.StateOver:
 		return "done", styleGreen
 	case pixivoc.StateError:
 		return "given up: " + waits, styleRed
@@ -181,8 +183,17 @@ func (v *view) status(now time.Time) (string, style) {
 	return text, styleFaint
 }
 
-func limitText(until, now time.Time) string {
-	return "the site asks for a pause: goes on at " + clockText(until, now)
+func limitText(why pixivoc.LimitReason, until, now time.Time) string {
+	text := "the site asks for a pause: goes on at "
+	switch why {
+	case pixivoc.LimitDailyCap:
+		text = "enough requests for today: goes on at "
+	case pixivoc.LimitQuietHours:
+		text = "quiet hours: goes on at "
+	case pixivoc.LimitOutage:
+		text = "the site cannot be reached: next try at "
+	}
+	return text + clockText(until, now)
 }
 
 // plainLine is the state in one line for a log.

@@ -12,7 +12,8 @@ import (
 type view struct {
 	tasks   []pixivoc.TaskInfo // in the order they were given
 	index   map[int64]int
-	limited time.Time // paced requests wait until then
+	limited time.Time // requests wait until then
+	why     pixivoc.LimitReason
 	pace    pace
 }
 
@@ -32,7 +33,7 @@ func (v *view) update(info pixivoc.TaskInfo, at time.Time) bool {
 	}
 	v.tasks[i] = info
 	if info.LimitedUntil.After(v.limited) {
-		v.limited = info.LimitedUntil
+		v.limited, v.why = info.LimitedUntil, info.LimitedWhy
 	}
 	saved, _ := v.bytes()
 	v.pace.add(v.stageKey(), paceSample{at, v.done(), saved})
@@ -63,7 +64,7 @@ func (v *view) lead() pixivoc.TaskInfo {
 	return pixivoc.TaskInfo{}
 }
 
-// paused says whether the work waits because the site asked for a pause. That a
+// paused says whether the work waits because requests do. That a
 // task has left the queue may be told later than that.
 func (v *view) paused(now time.Time) bool {
 	switch v.lead().State {

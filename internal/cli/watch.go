@@ -83,7 +83,7 @@ func (w *watch) take(event pixivoc.Event) string {
 			return w.limit(w.model.limited, now)
 		}
 	case pixivoc.EventLimited:
-		w.model.limited = event.Until
+		w.model.limited, w.model.why = event.Until, event.Why
 		return w.limit(event.Until, now)
 	case pixivoc.EventItemFailed:
 		if w.update(event.Task, now) && event.Item != nil {
@@ -107,16 +107,20 @@ func (w *watch) update(info pixivoc.TaskInfo, now time.Time) bool {
 	return true
 }
 
-// limit is the line about a pause that the site asked for, or "" when there was
-// one about a pause that is not over yet. A short pause may be over before any
+// limit is the line about a time in which requests wait, or "" when there was
+// one about a wait that is not over yet. A short one may be over before any
 // display looks.
 func (w *watch) limit(until, now time.Time) string {
+	if until.IsZero() { // it ended early
+		w.told = until
+		return ""
+	}
 	if w.told.After(now) || !until.After(w.told) {
 		return ""
 	}
 	w.told = until
 	w.said, w.changed = saidLimited, false
-	w.last = printable(w.label) + ": " + limitText(until, now)
+	w.last = printable(w.label) + ": " + limitText(w.model.why, until, now)
 	return w.last
 }
 
