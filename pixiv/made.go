@@ -12,8 +12,8 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -99,10 +99,11 @@ func syncFolder(root *os.Root, name string) error {
 
 // onDisk tells what concerns the whole task from what concerns one file.
 func onDisk(err error) error {
+	is := func(known error) bool { return errors.Is(err, known) }
 	switch {
-	case errors.Is(err, syscall.ENOSPC):
+	case slices.ContainsFunc(diskFull(), is):
 		return fmt.Errorf("%w: %w", pixivoc.ErrDiskFull, err)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrPermission), slices.ContainsFunc(readOnly(), is):
 		return fmt.Errorf("%w: %w", pixivoc.ErrSavePath, err)
 	}
 	return err

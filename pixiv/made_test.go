@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/pixivoc/pixivoc"
@@ -75,10 +75,14 @@ func TestWriteFile_Fails(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, left, "nothing leads out of the save path")
 
-	_, err = writeFile(rt, "full.txt", func(io.Writer) error { return syscall.ENOSPC })
-	require.ErrorIs(t, err, pixivoc.ErrDiskFull)
-	_, err = writeFile(rt, "locked.txt", func(io.Writer) error { return syscall.EROFS })
-	require.ErrorIs(t, err, pixivoc.ErrSavePath)
+	for _, cause := range diskFull() {
+		_, err = writeFile(rt, "full.txt", func(io.Writer) error { return &fs.PathError{Op: "write", Err: cause} })
+		require.ErrorIs(t, err, pixivoc.ErrDiskFull)
+	}
+	for _, cause := range append(readOnly(), fs.ErrPermission) {
+		_, err = writeFile(rt, "locked.txt", func(io.Writer) error { return cause })
+		require.ErrorIs(t, err, pixivoc.ErrSavePath)
+	}
 	_, err = writeFile(rt, "half.txt", func(w io.Writer) error {
 		_, _ = io.WriteString(w, "half")
 		return io.ErrUnexpectedEOF
