@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/crc32"
 	"io"
 	"io/fs"
@@ -39,8 +40,8 @@ func writeFile(rt pixivoc.Runtime, name string, write func(io.Writer) error) (Fi
 	if err := root.MkdirAll(path.Dir(name), 0o777); err != nil {
 		return FileRecord{}, onDisk(err)
 	}
-	made := &measured{sum: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
-	if err := made.fill(root, name+partSuffix, write); err != nil {
+	made, err := fill(root, name+partSuffix, write)
+	if err != nil {
 		_ = root.Remove(name + partSuffix) // the error says more
 		return FileRecord{}, onDisk(err)
 	}
@@ -51,37 +52,88 @@ func writeFile(rt pixivoc.Runtime, name string, write func(io.Writer) error) (Fi
 	if err != nil {
 		return FileRecord{}, onDisk(err)
 	}
-	return FileRecord{Path: name, Bytes: made.bytes, Checksum: fmt.Sprintf("%08x", made.sum.Sum32()), ChecksumKind: "crc32c"}, nil
+	return made.record(name), nil
 }
 
-// measured counts what is written to a file.
-type measured struct {
-	file  *os.File
-	bytes int64
-	sum   interface {
-		io.Writer
-		Sum32() uint32
+// writeBeside is writeFile where a file of that name may be somebody else's: one
+// that is older than the task is never replaced. The same bytes adopt it; for
+// others the checksum is added to the name.
+func writeBeside(rt pixivoc.Runtime, stem, extension string, write func(io.Writer) error) (FileRecord, error) {
+	task := rt.Task()
+	root, err := os.OpenRoot(task.SavePath)
+	if err != nil {
+		return FileRecord{}, onDisk(err)
 	}
+	defer func() { _ = root.Close() }()
+	name := stem + extension
+	info, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !info.ModTime().Before(task.CreatedAt):
+		return writeFile(rt, name, write)
+	case err != nil:
+		return FileRecord{}, onDisk(err)
+	}
+	made := newMeasured(io.Discard)
+	if err := write(made); err != nil {
+		return FileRecord{}, onDisk(err)
+	}
+	record := made.record(name)
+	if info.Mode().IsRegular() && info.Size() == record.Bytes {
+		there := newMeasured(io.Discard)
+		if err := there.copyFrom(root, name); err != nil {
+			return FileRecord{}, onDisk(err)
+		}
+		if there.bytes == made.bytes && there.sum.Sum32() == made.sum.Sum32() {
+			record.Existing = true
+			return record, nil
+		}
+	}
+	return writeFile(rt, stem+"_"+record.Checksum+extension, write)
+}
+
+// measured counts what is written through it.
+type measured struct {
+	to    io.Writer
+	bytes int64
+	sum   hash.Hash32
+}
+
+func newMeasured(to io.Writer) *measured {
+	return &measured{to: to, sum: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
 }
 
 func (m *measured) Write(chunk []byte) (int, error) {
-	n, err := m.file.Write(chunk)
+	n, err := m.to.Write(chunk)
 	m.bytes += int64(n)
 	_, _ = m.sum.Write(chunk[:n]) // a checksum takes everything
 	return n, err
 }
 
-func (m *measured) fill(root *os.Root, name string, write func(io.Writer) error) error {
-	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+func (m *measured) record(name string) FileRecord {
+	return FileRecord{Path: name, Bytes: m.bytes, Checksum: fmt.Sprintf("%08x", m.sum.Sum32()), ChecksumKind: "crc32c"}
+}
+
+func (m *measured) copyFrom(root *os.Root, name string) error {
+	file, err := root.Open(name)
 	if err != nil {
 		return err
 	}
-	m.file = file
-	err = write(m)
+	_, err = io.Copy(m, file)
+	return errors.Join(err, file.Close())
+}
+
+// fill writes a file that is synced when it is closed.
+func fill(root *os.Root, name string, write func(io.Writer) error) (*measured, error) {
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	made := newMeasured(file)
+	err = write(made)
 	if err == nil {
 		err = file.Sync()
 	}
-	return errors.Join(err, file.Close())
+	return made, errors.Join(err, file.Close())
 }
 
 // syncFolder makes a rename outlast a power cut. Windows has no such call and

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/stretchr/testify/assert"
@@ -21,11 +22,12 @@ import (
 // saving is a Runtime that knows its save path and nothing else.
 type saving struct {
 	pixivoc.Runtime
-	folder string
+	folder  string
+	created time.Time
 }
 
 func (s saving) Task() pixivoc.TaskInfo {
-	return pixivoc.TaskInfo{TaskName: "task", SavePath: s.folder}
+	return pixivoc.TaskInfo{TaskName: "task", SavePath: s.folder, CreatedAt: s.created}
 }
 func (saving) Options() json.RawMessage { return nil }
 func (saving) Logger() *slog.Logger     { return slog.New(slog.DiscardHandler) }
@@ -91,6 +93,39 @@ func TestWriteFile_Fails(t *testing.T) {
 	for _, name := range []string{"full.txt", "locked.txt", "half.txt", "half.txt.part"} {
 		assert.NoFileExists(t, filepath.Join(rt.folder, name))
 	}
+}
+
+func TestWriteBeside(t *testing.T) {
+	t.Parallel()
+	rt := saving{folder: t.TempDir(), created: time.Now()}
+	older := rt.created.Add(-time.Hour)
+	mine := filepath.Join(rt.folder, "5.txt")
+	require.NoError(t, os.WriteFile(mine, []byte("what I wrote"), 0o644))
+	require.NoError(t, os.Chtimes(mine, older, older))
+
+	record, err := writeBeside(rt, "5", ".txt", writes("what I wrote"))
+	require.NoError(t, err)
+	assert.True(t, record.Existing, "the same bytes adopt the file")
+	for range 2 { // the second time as after a crash
+		record, err = writeBeside(rt, "5", ".txt", writes("what Pixiv has"))
+		require.NoError(t, err)
+		assert.False(t, record.Existing)
+		assert.Equal(t, "5_"+record.Checksum+".txt", record.Path)
+	}
+	text, err := os.ReadFile(mine)
+	require.NoError(t, err)
+	assert.Equal(t, "what I wrote", string(text), "what was there stays")
+
+	for _, content := range []string{"one", "two"} { // the task's own file
+		record, err = writeBeside(rt, "6", ".txt", writes(content))
+		require.NoError(t, err)
+		assert.Equal(t, "6.txt", record.Path)
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(rt.folder, "7.txt"), 0o755))
+	require.NoError(t, os.Chtimes(filepath.Join(rt.folder, "7.txt"), older, older))
+	record, err = writeBeside(rt, "7", ".txt", writes("x"))
+	require.NoError(t, err)
+	assert.Equal(t, "7_"+record.Checksum+".txt", record.Path, "a folder stands there")
 }
 
 // A stage that ran twice, because its process died before the commit, leaves

@@ -18,7 +18,7 @@ import (
 // one is missing.
 func saveNovel(_ context.Context, rt pixivoc.Runtime, novel novelFile) (out pixivoc.Output, err error) {
 	stem := rt.Task().TaskName + "/" + novel.ID.String()
-	text, err := writeFile(rt, stem+".txt", func(w io.Writer) error {
+	text, err := writeBeside(rt, stem, ".txt", func(w io.Writer) error {
 		_, err := io.WriteString(w, novel.Text)
 		return err
 	})
@@ -26,7 +26,7 @@ func saveNovel(_ context.Context, rt pixivoc.Runtime, novel novelFile) (out pixi
 		return out, err
 	}
 	book := novel.book(rt.Task().TaskName)
-	saved, err := writeFile(rt, stem+".epub", func(w io.Writer) error {
+	saved, err := writeBeside(rt, stem, ".epub", func(w io.Writer) error {
 		return epub.Write(w, book, func(name string) (io.ReadCloser, error) { return openSaved(rt, name) })
 	})
 	if err != nil {
