@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/vbauerster/cupwriter"
@@ -33,7 +34,7 @@ func (w *watch) showBars(ctx context.Context) {
 		}, ""),
 		mpb.BarFillerTrim(),
 		mpb.BarExtender(line(func(width int, now time.Time) string {
-			return w.model.statusLine(w.screen, width, now)
+			return strings.Join(append(w.model.taskLines(w.screen, width), w.model.statusLine(w.screen, width, now)), "\n")
 		}, "\n"), false))
 	if err != nil { // only after Wait, which comes below
 		return

@@ -85,8 +85,8 @@ func (a *app) demo(ctx context.Context, folder string, remove bool) (err error) 
 
 // leftText says what the demo leaves behind.
 func leftText(folder string) string {
-	return "\nAll of the demo, files and database, is in " + folder + ".\n" +
-		"Remove that folder when you have seen enough; pixivoc demo --remove does it by itself.\n"
+	return "\nAll of the demo, files and database, is in\n" + folder + "\n" +
+		"Remove that folder when you have seen enough; pixivoc demo --remove does it by\nitself.\n"
 }
 
 // demoFolder makes the folder of the demo.
@@ -132,7 +132,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("Every file is compared with its original, byte by byte: %d of %d are the same.", checked.same, checked.want)
+	d.say("All files are compared with their originals: %d of %d are the same.", checked.same, checked.want)
 	d.say("The site counted %s.", d.requests)
 	if !d.app.set.quiet {
 		_ = d.app.print("\n")
@@ -164,7 +164,10 @@ func (d *demo) firstHalf(ctx context.Context) (tid int64, err error) {
 	if err := d.follow(ctx, s, task, demoStopAt); err != nil {
 		return 0, err
 	}
-	info, err := task.Info(ctx)
+	if err := task.Stop(ctx); err != nil {
+		return 0, err
+	}
+	info, err := task.Wait(ctx) // until the files that were under way are kept
 	if err != nil {
 		return 0, err
 	}
@@ -255,6 +258,10 @@ func (d *demo) say(format string, args ...any) {
 	d.step++
 	s := d.app.screenOf(d.app.stdout)
 	number := fmt.Sprintf("%d.", d.step)
-	text := wrap(number+" "+fmt.Sprintf(format, args...), s.width, "   ")
+	width := helpWidth
+	if s.width > 0 {
+		width = min(s.width, helpWidth)
+	}
+	text := wrap(number+" "+fmt.Sprintf(format, args...), width, "   ")
 	_ = d.app.print(s.paint(styleStrong, number) + strings.TrimPrefix(text, number) + "\n")
 }

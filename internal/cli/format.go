@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -127,6 +128,24 @@ func itemText(typeName, key string) string {
 	return keyText(key)
 }
 
+// detailText shows why an item failed. Sites repeat the status in what they say
+// of it, as in "status 404: 404 Not Found: 404"; once is enough.
+func detailText(detail string) string {
+	text := printable(detail)
+	before, after, found := strings.Cut(text, ": status ")
+	code, message, more := strings.Cut(after, ": ")
+	if !found || !more || len(code) != 3 {
+		return text
+	}
+	var parts []string
+	for part := range strings.SplitSeq(message, ": ") {
+		if part = strings.TrimSpace(strings.TrimPrefix(part, code)); part != "" && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return strings.TrimSuffix(before+": status "+code+": "+strings.Join(parts, ": "), ": ")
+}
+
 // keyText shows the key of an item. Keys that are addresses lose their query,
 // where secrets may be.
 func keyText(key string) string {
@@ -158,6 +177,43 @@ func wrap(text string, width int, indent string) string {
 			b.WriteString("\n" + indent)
 			column = len(indent)
 		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += size
+	}
+	return b.String()
+}
+
+// hang breaks a line whose words begin in columns; what comes after its first
+// line is indented. Blanks in the first line stay.
+func hang(line string, width, indent int) string {
+	if width <= indent+10 || runewidth.StringWidth(line) <= width {
+		return line
+	}
+	cut := len(line)
+	column := 0
+	for i, r := range line {
+		if column += runewidth.RuneWidth(r); column > width {
+			break
+		}
+		if r == ' ' && column > indent {
+			cut = i
+		}
+	}
+	if cut == len(line) { // one long word
+		return line
+	}
+	var b strings.Builder
+	b.WriteString(line[:cut])
+	column = width // so that the next word begins a line
+	for word := range strings.FieldsSeq(line[cut:]) {
+		size := runewidth.StringWidth(word)
+		if column+1+size > width {
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			column = indent
+		} else {
 			b.WriteByte(' ')
 			column++
 		}

@@ -97,7 +97,7 @@ func (a *app) runTasks(ctx context.Context, s *session, j job, before tally) err
 // that a task waits for a login. A quiet run of links needs none, and events
 // cost time with each file.
 func (a *app) followed(s *session, before tally) bool {
-	if !a.set.quiet {
+	if !a.set.quiet || a.events {
 		return true
 	}
 	for _, info := range before.infos {
@@ -146,7 +146,7 @@ func stoppedText(j job, left []pixivoc.TaskInfo) string {
 	case len(j.tasks) > 1:
 		where = fmt.Sprintf(" with %d of %d tasks to go", len(left), len(j.tasks))
 	case !listing(left[0]):
-		where = fmt.Sprintf(" at %d of %s", left[0].Now, plural(left[0].Total, "file", "files"))
+		where = fmt.Sprintf(" with %d of %s to go", left[0].Total-left[0].Now, plural(left[0].Total, "file", "files"))
 	}
 	return "Stopped" + where + ". What is saved stays, begun files too. To go on: " + j.again + "."
 }

@@ -44,6 +44,7 @@ func (a *app) linksCommand() *cobra.Command {
 	cmd.Flags().StringVar(&referer, "referer", pixiv.DefaultReferer, "`address` to send as Referer; empty sends none")
 	a.set.addDownloadFlags(cmd.Flags())
 	markGroup(cmd.Flags(), groupDownload, "referer")
+	a.addEventsFlag(cmd)
 	return onRoad(cmd)
 }
 

@@ -29,6 +29,7 @@ func (a *app) newOrder(cmd *cobra.Command) *order {
 	cmd.Flags().StringVar(&o.name, "name", "", "`folder` for the files, below the folder to save in")
 	o.works.addWorkFlags(cmd)
 	a.set.addDownloadFlags(cmd.Flags())
+	a.addEventsFlag(cmd)
 	onRoad(cmd)
 	return o
 }
@@ -47,6 +48,7 @@ func (a *app) plainCommand(cmd *cobra.Command, specs func(args []string) ([]pixi
 	o := &order{app: a}
 	cmd.Flags().StringVar(&o.name, "name", "", "`folder` for the files, below the folder to save in")
 	a.set.addDownloadFlags(cmd.Flags())
+	a.addEventsFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.fetch(cmd.Context(), args, specs) }
 	return onRoad(cmd)
 }

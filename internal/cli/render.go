@@ -135,6 +135,40 @@ func bar(share float64, columns int, s screen) string {
 	return "[" + s.paint(styleGreen, filled) + rest + "]"
 }
 
+// taskRows is how many tasks have a line of their own while several run.
+const taskRows = 6
+
+// taskLines has a line with a short bar for each task that is at work, when
+// there are several. None is wider than width.
+func (v *view) taskLines(s screen, width int) []string {
+	if len(v.tasks) < 2 {
+		return nil
+	}
+	name := min(labelSpan, max(width/3, 6))
+	var lines []string
+	more := 0
+	for _, info := range v.tasks {
+		if !info.Running {
+			continue
+		}
+		if len(lines) == taskRows {
+			more++
+			continue
+		}
+		left := pad(shorten(printable(info.TaskName), name, s), name)
+		right := shorten(stageTitle(info.StageName), max(width-name-3, 0), s)
+		if !listing(info) && info.Total > 0 && width >= name+barLeast+16 {
+			count := fmt.Sprintf("%d/%d", info.Now, info.Total)
+			right = bar(float64(info.Now)/float64(info.Total), barLeast, s) + " " + shorten(count, width-name-barLeast-6, s)
+		}
+		lines = append(lines, "  "+s.paint(styleFaint, left)+" "+right)
+	}
+	if more > 0 {
+		lines = append(lines, s.paint(styleFaint, shorten(fmt.Sprintf("  and %d more", more), width, s)))
+	}
+	return lines
+}
+
 // statusLine says in words what goes on, in a line no wider than width.
 func (v *view) statusLine(s screen, width int, now time.Time) string {
 	text, st := v.status(now)
@@ -161,9 +195,7 @@ func (v *view) status(now time.Time) (string, style) {
 		return "disk full: goes on when there is room in " + printable(lead.SavePath), styleYellow
 	case pixivoc.StateQueued:
 		return "queued", styleFaint
-	case pixivoc.StateScheduled:
-		return "done until " + clockText(lead.NextRun, now), styleGreen
-	case pixivoc.StateOver:
+	case pixivoc.StateOver, pixivoc.StateScheduled:
 		return "done", styleGreen
 	case pixivoc.StateError:
 		return "given up: " + waits, styleRed
@@ -183,17 +215,18 @@ func (v *view) status(now time.Time) (string, style) {
 	return text, styleFaint
 }
 
+// limitText says why requests wait, and until when.
 func limitText(why pixivoc.LimitReason, until, now time.Time) string {
-	text := "the site asks for a pause: goes on at "
+	cause := "the site asks for a pause"
 	switch why {
 	case pixivoc.LimitDailyCap:
-		text = "enough requests for today: goes on at "
+		cause = "the requests of this day are used up"
 	case pixivoc.LimitQuietHours:
-		text = "quiet hours: goes on at "
+		cause = "quiet hours"
 	case pixivoc.LimitOutage:
-		text = "the site cannot be reached: next try at "
+		cause = "the site does not answer"
 	}
-	return text + clockText(until, now)
+	return cause + ": goes on at " + clockText(until, now)
 }
 
 // plainLine is the state in one line for a log.

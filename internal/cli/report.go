@@ -18,6 +18,7 @@ type tally struct {
 	files   int   // of all
 	bytes   int64
 	pending int // items that are neither done nor failed
+	begun   bool
 }
 
 // report is how a run ended.
@@ -30,6 +31,7 @@ type report struct {
 	allBytes int64
 	pending  int // items left by tasks that gave up
 	elapsed  time.Duration
+	resumed  bool     // bytes has what earlier runs brought of begun files
 	skipped  failures // what cannot be had and need not be
 	failed   failures // what should be there and is not
 	previews previews // saved in place of originals, by all runs
@@ -76,6 +78,7 @@ func (s *session) tally(ctx context.Context, tasks []pixivoc.Task) (tally, error
 			return tally{}, err
 		}
 		sum.infos = append(sum.infos, info)
+		sum.begun = sum.begun || begun(info)
 		sum.bytes += info.Bytes
 		saved, err := s.savedBy(ctx, task, info, counts)
 		if err != nil {
@@ -117,6 +120,7 @@ func (s *session) report(ctx context.Context, tasks []pixivoc.Task, before tally
 		allBytes: now.bytes,
 		pending:  now.pending,
 		unsaved:  true,
+		resumed:  before.begun,
 	}
 	for i, task := range tasks {
 		info := now.infos[i]
@@ -157,7 +161,7 @@ func (s *session) addFailures(ctx context.Context, end *report, task pixivoc.Tas
 		if err != nil {
 			return err
 		}
-		entry := failure{info.TID, itemText(info.TypeName, item.Key), printable(item.Reason), printable(item.Detail)}
+		entry := failure{info.TID, itemText(info.TypeName, item.Key), printable(item.Reason), detailText(item.Detail)}
 		if s.kinds.notAvailable(info, item) {
 			end.skipped.add(entry)
 		} else {

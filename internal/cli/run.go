@@ -39,6 +39,7 @@ type app struct {
 	environ map[string]string
 	lines   *bufio.Reader // of stdin, once a prompt has read from it
 	set     settings
+	events  bool // --json of a command that runs tasks
 	// plainPause is the time between two lines of a plain display.
 	plainPause time.Duration
 }

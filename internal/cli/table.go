@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/mattn/go-runewidth"
 )
 
 // show writes the report: a table, or with --quiet its last line.
 func (a *app) show(r report) {
+	if a.events {
+		_ = a.printJSON(r.line(time.Now()))
+		return
+	}
 	s := a.screenOf(a.stdout)
 	text := r.table(s)
 	if a.set.quiet {
@@ -75,7 +80,10 @@ func (r report) savedText() string {
 		}
 		return files + "; they were there already"
 	}
-	text := fmt.Sprintf("%s, %s in %s (%s)", files, bytesText(r.bytes), durationText(r.elapsed), rateText(r.bytes, r.elapsed))
+	text := fmt.Sprintf("%s, %s in %s", files, bytesText(r.bytes), durationText(r.elapsed))
+	if !r.resumed {
+		text += " (" + rateText(r.bytes, r.elapsed) + ")"
+	}
 	if r.allFiles > r.files {
 		text += fmt.Sprintf("; %d files, %s in all", r.allFiles, bytesText(r.allBytes))
 	}
@@ -124,10 +132,7 @@ func (f failures) list(b *strings.Builder, s screen) {
 			if entry.detail != "" {
 				line += "  " + entry.detail
 			}
-			if s.width > 0 {
-				line = shorten(line, s.width-1, s)
-			}
-			fmt.Fprintln(b, line)
+			fmt.Fprintln(b, hang(line, s.width-1, tableLabel))
 		}
 	}
 	if more := f.count - len(f.first); more > 0 {

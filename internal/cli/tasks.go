@@ -95,6 +95,7 @@ done. One that gave up is tried again.
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all tasks that are not over")
 	cmd.Args = needArgsOr(&all, "the TID of a task, or --all")
+	a.addEventsFlag(cmd)
 	a.set.addGuaranteeFlags(cmd.Flags())
 	return onRoad(cmd)
 }

@@ -69,7 +69,7 @@ func (a *app) showTask(ctx context.Context, s *session, task pixivoc.Task, asJSO
 		return err
 	}
 	out := a.screenOf(a.stdout)
-	if err := a.print(attributes(info, place, out) + "\n" + s.stageTable(info, counts, out)); err != nil {
+	if err := a.print(attributes(info, place, s.kinds[info.TypeName].Title, out) + "\n" + s.stageTable(info, counts, out)); err != nil {
 		return err
 	}
 	if info.Failed == 0 {
@@ -83,18 +83,18 @@ func (a *app) showTask(ctx context.Context, s *session, task pixivoc.Task, asJSO
 			return err
 		}
 		line := fmt.Sprintf("  %s  %s", pad(printable(item.Reason), 10), itemText(info.TypeName, item.Key))
-		if item.Detail != "" {
-			line += "  " + printable(item.Detail)
+		if detail := detailText(item.Detail); detail != "" {
+			line += "  " + detail
 		}
-		if err := a.print(line + "\n"); err != nil {
+		if err := a.print(hang(line, out.width-1, tableLabel-2) + "\n"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// attributes lists what is known of a task, by the names of TaskInfo.
-func attributes(info pixivoc.TaskInfo, place string, s screen) string {
+// attributes lists what is known of a task.
+func attributes(info pixivoc.TaskInfo, place, title string, s screen) string {
 	var b strings.Builder
 	row := func(label, text string) {
 		if text != "" {
@@ -102,21 +102,33 @@ func attributes(info pixivoc.TaskInfo, place string, s screen) string {
 		}
 	}
 	row("TID", strconv.FormatInt(info.TID, 10))
-	row("TaskName", info.TaskName)
-	row("TypeName", info.TypeName)
+	row("Name", info.TaskName)
+	row("Type", kindText(info.TypeName, title))
 	row("Keyword", info.Keyword)
 	row("State", string(info.State))
-	row("StageName", info.StageName)
-	row("Now / Total", fmt.Sprintf("%d / %d", info.Now, info.Total))
+	row("Stage", stageTitle(info.StageName))
+	row("Done", fmt.Sprintf("%d of %d", info.Now, info.Total))
 	row("Failed", strconv.Itoa(info.Failed))
-	row("Bytes", bytesText(info.Bytes))
-	row("SavePath", info.SavePath)
+	row("Saved", bytesText(info.Bytes))
 	row("Files are in", place)
 	row("Group", info.Group)
-	row("CreatedAt", timeText(info.CreatedAt))
-	row("FinishedAt", timeText(info.FinishedAt))
+	row("Made", timeText(info.CreatedAt))
+	row("Ended", timeText(info.FinishedAt))
+	row("Schedule", info.Schedule)
+	row("Next run", timeText(info.NextRun))
+	if info.Runs > 1 {
+		row("Runs", strconv.Itoa(info.Runs))
+	}
 	row("Error", info.Error)
 	return b.String()
+}
+
+// kindText is the name of a task type with what it does.
+func kindText(name, title string) string {
+	if title == "" {
+		return name
+	}
+	return name + " (" + title + ")"
 }
 
 func timeText(at time.Time) string {

@@ -12,15 +12,17 @@ import (
 type view struct {
 	tasks   []pixivoc.TaskInfo // in the order they were given
 	index   map[int64]int
-	limited time.Time // requests wait until then
+	limited time.Time // paced requests wait until then
 	why     pixivoc.LimitReason
 	pace    pace
+	resumed bool // begun files count whole when they are done, whatever came of them now
 }
 
 func newView(tasks []pixivoc.TaskInfo) *view {
 	v := &view{tasks: slices.Clone(tasks), index: make(map[int64]int, len(tasks))}
 	for i, info := range tasks {
 		v.index[info.TID] = i
+		v.resumed = v.resumed || begun(info)
 	}
 	return v
 }
@@ -38,6 +40,17 @@ func (v *view) update(info pixivoc.TaskInfo, at time.Time) bool {
 	saved, _ := v.bytes()
 	v.pace.add(v.stageKey(), paceSample{at, v.done(), saved})
 	return true
+}
+
+// begun says whether a task goes on where an earlier run of it stopped.
+func begun(info pixivoc.TaskInfo) bool {
+	return !ended(info) && (info.Now > 0 || info.Bytes > 0 || info.State == pixivoc.StateStopped)
+}
+
+// has says whether a task is one of ours.
+func (v *view) has(tid int64) bool {
+	_, ours := v.index[tid]
+	return ours
 }
 
 // lead is the task to show when there is room for one: the first that is
@@ -64,7 +77,7 @@ func (v *view) lead() pixivoc.TaskInfo {
 	return pixivoc.TaskInfo{}
 }
 
-// paused says whether the work waits because requests do. That a
+// paused says whether the work waits because the site asked for a pause. That a
 // task has left the queue may be told later than that.
 func (v *view) paused(now time.Time) bool {
 	switch v.lead().State {
@@ -132,6 +145,9 @@ func (v *view) bytes() (size, speed int64) {
 // in the first seconds the finished files tell more.
 func (v *view) speed(now time.Time) int64 {
 	_, speed := v.bytes()
+	if v.resumed {
+		return speed
+	}
 	return max(speed, int64(v.pace.speed(now)))
 }
 

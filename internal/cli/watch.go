@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ type watch struct {
 	screen screen
 	out    *console
 	pause  time.Duration // of a plain display between lines about progress alone
+	// write, when set, takes what --json writes.
+	write func(eventLine)
 	// refused is called when a task waits for a login that nobody will make
 	// while this program runs.
 	refused func()
@@ -43,6 +46,10 @@ func (a *app) startWatch(ctx context.Context, client pixivoc.Client, label strin
 		label: label, kinds: newCatalogue(client.Types()), screen: a.screenOf(a.console.out), out: a.console, pause: a.plainPause,
 		refused: refused, model: newView(tasks), cancel: cancel,
 	}
+	if a.events {
+		silent = true
+		w.write = func(line eventLine) { _ = a.printJSON(line) }
+	}
 	w.wg.Go(func() { w.follow(ctx, client, silent) })
 	switch {
 	case silent:
@@ -63,6 +70,11 @@ func (w *watch) stop() {
 func (w *watch) follow(ctx context.Context, client pixivoc.Client, silent bool) {
 	for event := range client.Events(ctx) {
 		line := w.take(event)
+		if w.write != nil {
+			for _, each := range w.lines(event) {
+				w.write(each)
+			}
+		}
 		if line != "" && !silent {
 			w.out.printf("%s", line)
 		}
@@ -80,11 +92,16 @@ func (w *watch) take(event pixivoc.Event) string {
 			w.update(info, now)
 		}
 		if w.model.limited.After(now) { // it began before the watch did
-			return w.limit(w.model.limited, now)
+			return w.limit(now)
 		}
 	case pixivoc.EventLimited:
 		w.model.limited, w.model.why = event.Until, event.Why
-		return w.limit(event.Until, now)
+		if event.Until.IsZero() {
+			return ""
+		}
+		return w.limit(now)
+	case pixivoc.EventAccount:
+		return "the site finds fault with the account: " + printable(event.Error)
 	case pixivoc.EventItemFailed:
 		if w.update(event.Task, now) && event.Item != nil {
 			return w.failure(event.Task, *event.Item)
@@ -107,14 +124,11 @@ func (w *watch) update(info pixivoc.TaskInfo, now time.Time) bool {
 	return true
 }
 
-// limit is the line about a time in which requests wait, or "" when there was
-// one about a wait that is not over yet. A short one may be over before any
+// limit is the line about a pause that the site asked for, or "" when there was
+// one about a pause that is not over yet. A short pause may be over before any
 // display looks.
-func (w *watch) limit(until, now time.Time) string {
-	if until.IsZero() { // it ended early
-		w.told = until
-		return ""
-	}
+func (w *watch) limit(now time.Time) string {
+	until := w.model.limited
 	if w.told.After(now) || !until.After(w.told) {
 		return ""
 	}
@@ -138,11 +152,11 @@ func (w *watch) failure(info pixivoc.TaskInfo, item pixivoc.ItemStatus) string {
 		mark, st = "skipped", styleYellow
 	}
 	text := "  " + itemText(info.TypeName, item.Key) + "  " + printable(item.Reason)
-	if detail := printable(item.Detail); detail != "" {
+	if detail := detailText(item.Detail); detail != "" {
 		text += ": " + detail
 	}
 	if w.screen.terminal {
-		text = shorten(text, w.screen.width-len(mark)-1, w.screen)
+		text = "  " + wrap(text, w.screen.width-len(mark)-3, strings.Repeat(" ", len(mark)+2))
 	}
 	return w.screen.paint(st, mark) + text
 }

@@ -86,7 +86,12 @@ func (a *app) addWatches(ctx context.Context, s *session, specs []pixivoc.TaskSp
 		if err != nil {
 			return err
 		}
-		if err := a.print(fmt.Sprintf("Task %d (%s %s): %s.\n", info.TID, info.TypeName, printable(info.TaskName), info.Schedule)); err != nil {
+		if a.events {
+			err = a.printJSON(info)
+		} else {
+			err = a.print(fmt.Sprintf("Task %d (%s %s): %s.\n", info.TID, info.TypeName, printable(info.TaskName), info.Schedule))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -217,6 +222,7 @@ time has come, and no others.
 		}
 		return nil
 	})
+	a.addEventsFlag(cmd)
 	a.set.addGuaranteeFlags(cmd.Flags())
 	return onRoad(cmd)
 }
@@ -311,7 +317,11 @@ func watchLine(event pixivoc.Event, kinds catalogue) string {
 		}
 		return strings.TrimSpace(fmt.Sprintf("%s: %s failed: %s", name, itemText(event.Task.TypeName, event.Item.Key), printable(event.Item.Reason)))
 	case pixivoc.EventLimited:
-		return "the site asks for a pause: goes on at " + clockText(event.Until, event.At)
+		if event.Until.After(event.At) {
+			return limitText(event.Why, event.Until, event.At)
+		}
+	case pixivoc.EventAccount:
+		return "the site finds fault with the account, and all tasks were stopped: " + printable(event.Error)
 	}
 	return ""
 }
