@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -31,8 +32,10 @@ const firstRankingDay = "2007-09-13"
 // Resolve takes for a task of the same type. rest are the words behind it, or
 // those that the link itself gives.
 func parseNumbered(keyword, kind, what string) (id ID, rest string, err error) {
-	first, rest, _ := strings.Cut(strings.TrimSpace(keyword), " ")
-	rest = strings.TrimSpace(rest)
+	first := strings.TrimSpace(keyword)
+	if end := strings.IndexFunc(first, unicode.IsSpace); end > 0 {
+		first, rest = first[:end], strings.TrimSpace(first[end:])
+	}
 	wanted := "want the id of a " + what + " or a link to it first"
 	if first == "" {
 		return 0, "", refuse("is empty; %s", wanted)
@@ -79,6 +82,9 @@ func noMore(rest string) error {
 	return nil
 }
 
+// isSeparator says whether words of a keyword end there.
+func isSeparator(r rune) bool { return r == ',' || unicode.IsSpace(r) }
+
 // userTypes are the types of works that a UserWorks task wants.
 type userTypes struct {
 	Illust, Manga, Ugoira, Novel bool
@@ -104,7 +110,7 @@ func (t userTypes) wants(kind string) bool {
 // all pictures.
 func parseTypes(text string) (userTypes, error) {
 	types := userTypes{}
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+	for word := range strings.FieldsFuncSeq(text, isSeparator) {
 		switch word {
 		case TypeIllust:
 			types.Illust = true
@@ -197,7 +203,7 @@ func parseBookmarks(text string) (bookmarks, error) {
 	if found.tag = strings.TrimSpace(tag); tagged && found.tag == "" {
 		return bookmarks{}, refuse("has a # without a tag")
 	}
-	for word := range strings.FieldsFuncSeq(words, func(r rune) bool { return r == ',' || r == ' ' }) {
+	for word := range strings.FieldsFuncSeq(words, isSeparator) {
 		switch word {
 		case restrictPublic, restrictPrivate:
 			found.restrict = word

@@ -69,7 +69,7 @@ func TestU15_Listings(t *testing.T) {
 		{pixiv.UserWorks, fmt.Sprint(artist, " illust"), slices.Concat(shown[:3], shown[5:]), withMask},
 		{pixiv.UserWorks, fmt.Sprint(artist, " manga"), shown[4:5], nil},
 		{pixiv.UserWorks, fmt.Sprint(artist, " ugoira"), shown[3:4], withMask},
-		{pixiv.UserWorks, fmt.Sprint(artist, " manga,ugoira"), shown[3:5], withMask},
+		{pixiv.UserWorks, fmt.Sprint(" ", artist, "\tmanga\u3000 ugoira\n"), shown[3:5], withMask},
 		{pixiv.UserBookmarks, "12345678", shown[:5], withMask},
 		{pixiv.UserBookmarks, "12345678 private", shown[5:], nil},
 		{pixiv.UserBookmarks, "12345678 #tag1", []pixiv.ID{shown[1], shown[2], shown[3]}, nil},

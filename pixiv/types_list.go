@@ -111,7 +111,7 @@ func firstRelated(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.It
 }
 
 func firstRecommended(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error] {
-	kind, count, _ := strings.Cut(strings.TrimSpace(spec.Keyword), " ")
+	kind, count, _ := strings.Cut(strings.Join(strings.Fields(spec.Keyword), " "), " ")
 	if isDigits(kind) {
 		kind, count = "", kind+" "+count
 	}

@@ -51,7 +51,7 @@ func firstWorkList(ctx context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc
 			if strings.HasPrefix(line, "#") {
 				continue
 			}
-			for text := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' }) {
+			for text := range strings.FieldsFuncSeq(line, isSeparator) {
 				item, err := listedWork(text)
 				if err != nil {
 					err = fieldError(field, "line %d: %v", number, err)
