@@ -1,7 +1,9 @@
 package schedule
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -97,31 +99,50 @@ func (a *Agenda) Run(ctx context.Context) {
 	}
 }
 
-// callDue calls what is due and returns when to look again, and what makes that
-// out of date. The zero time means that the agenda is empty.
+// callDue calls what is due, the earliest first, and returns when to look again
+// and what makes that out of date. The zero time means that the agenda is empty.
 func (a *Agenda) callDue(ctx context.Context, now time.Time) (next time.Time, changed <-chan struct{}) {
-	for ctx.Err() == nil {
-		id, at, changed := a.first()
-		if at.IsZero() || at.After(now) {
-			return at, changed
+	for {
+		due, next, changed := a.split(now)
+		if len(due) == 0 || ctx.Err() != nil {
+			return next, changed
 		}
-		a.Remove(id)
-		a.due(ctx, id)
+		for _, id := range due {
+			if ctx.Err() == nil && a.take(id, now) {
+				a.due(ctx, id)
+			}
+		}
 	}
-	return time.Time{}, nil
 }
 
-// first returns what is due before all else; what is due at the same time comes
-// in the order of its id.
-func (a *Agenda) first() (id int64, at time.Time, changed <-chan struct{}) {
+// split returns what is due in its order and the first time after that.
+func (a *Agenda) split(now time.Time) (due []int64, next time.Time, changed <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for candidate, entry := range a.entries {
-		if at.IsZero() || entry.at.Before(at) || entry.at.Equal(at) && candidate < id {
-			id, at = candidate, entry.at
+	for id, entry := range a.entries {
+		switch {
+		case !entry.at.After(now):
+			due = append(due, id)
+		case next.IsZero() || entry.at.Before(next):
+			next = entry.at
 		}
 	}
-	return id, at, a.changed
+	slices.SortFunc(due, func(one, two int64) int {
+		return cmp.Or(a.entries[one].at.Compare(a.entries[two].at), cmp.Compare(one, two))
+	})
+	return due, next, a.changed
+}
+
+// take removes what is due still; calls before it may have changed that.
+func (a *Agenda) take(id int64, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	entry, there := a.entries[id]
+	if !there || entry.at.After(now) {
+		return false
+	}
+	delete(a.entries, id)
+	return true
 }
 
 // correct looks at every time again after the clock was put back: a time that

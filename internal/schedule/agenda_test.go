@@ -148,3 +148,28 @@ func TestAwait(t *testing.T) {
 		assert.ErrorIs(t, schedule.Await(ctx, time.Hour, nil), context.DeadlineExceeded)
 	})
 }
+
+// What is due may change the agenda: a task that runs may stop another one.
+func TestAgenda_ChangedByWhatIsDue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var clock wallClock
+		var called []int64
+		var agenda *schedule.Agenda
+		hourly := parse(t, "every 1h")
+		agenda = schedule.NewAgenda(clock.now, func(_ context.Context, id int64) {
+			if called = append(called, id); id == 1 {
+				agenda.Remove(2)
+				agenda.Set(3, clock.now().Add(time.Hour), hourly)
+				agenda.Set(5, clock.now(), hourly)
+			}
+		}, nil)
+		for id := range int64(4) {
+			agenda.Set(id+1, clock.now(), hourly)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Minute)
+		defer cancel()
+		agenda.Run(ctx)
+		assert.Equal(t, []int64{1, 4, 5, 3}, called)
+	})
+}
