@@ -110,7 +110,7 @@ func TestDailyCap(t *testing.T) {
 		elapse(5*time.Hour + 17*time.Minute)
 		site, store := &counter{}, memory.New()
 		config := pixivoc.Config{
-			Store: store, HTTP: site, Site: site.site(), Types: []pixivoc.TaskType{countTo(240, asking())}, AutoStart: true,
+			Store: store, HTTP: site, Site: site.site(), Types: []pixivoc.TaskType{countTo(230, asking())}, AutoStart: true,
 			Env: pixivoc.EnvPatch{IntervalTime: new(time.Second), DailyCap: new(100)},
 		}
 		first, err := pixivoc.New(config)
@@ -147,7 +147,8 @@ func TestDailyCap(t *testing.T) {
 		}
 		elapse(24 * time.Hour)
 		wait(t, task, pixivoc.StateOver)
-		if counts := perDay(site.all()); !slices.Equal(counts, []int{120, 120}) {
+		// The item that was under way at the shutdown may have been done twice.
+		if counts := perDay(site.all()); len(counts) != 2 || counts[0] != 120 || counts[1] < 110 || counts[1] > 111 {
 			t.Errorf("requests by day: %v", counts)
 		}
 		if words := seen.limits(); len(words) < 2 || words[1] != "daily_cap false" {

@@ -97,7 +97,7 @@ type Config struct {
 	// tests and for embedders with a road of their own.
 	HTTP http.RoundTripper
 	// MaxRunning is how many tasks run at a time; 0 means 3. A task that waits
-	// for a login or for room on the disk counts.
+	// for a login or for room on the disk does not count, up to 16 of them.
 	MaxRunning int
 	// MaxIdleRounds is after how many rounds without any progress a task ends
 	// in StateError; 0 means 20, which with the pauses between rounds is a

@@ -25,6 +25,7 @@ type job struct {
 	cancel   context.CancelCauseFunc // nil while the job waits
 	stopping bool                    // its run was cancelled and will write no state
 	again    bool                    // Start came while it was stopping
+	aside    bool                    // it runs without a place
 }
 
 func newJob(stored StoredTask) *job {
@@ -40,7 +41,10 @@ type taskQueue struct {
 	mu      sync.Mutex
 	jobs    map[int64]*job
 	waiting []*job
+	back    []*job        // want their place again, before those that wait for their first
+	resumed chan struct{} // closed when one of them has it; nil when nobody waits
 	running int
+	asides  int
 	closed  bool
 	wg      sync.WaitGroup
 }
@@ -69,6 +73,14 @@ func (q *taskQueue) enqueue(j *job) {
 }
 
 func (q *taskQueue) fill() {
+	for q.running < q.max && len(q.back) > 0 && !q.closed {
+		q.back[0].aside = false
+		q.back = slices.Delete(q.back, 0, 1)
+		q.running++
+		q.asides--
+		close(q.resumed)
+		q.resumed = make(chan struct{})
+	}
 	for q.running < q.max && len(q.waiting) > 0 && !q.closed {
 		j := q.waiting[0]
 		q.waiting = slices.Delete(q.waiting, 0, 1)
@@ -81,6 +93,54 @@ func (q *taskQueue) fill() {
 			q.left(j)
 		})
 	}
+}
+
+// maxAside bounds the jobs that run without a place, and so the folders that
+// they hold open.
+const maxAside = 16
+
+// stepAside gives the place of a running job to others, while it waits for
+// something that may take long. It is false for one that keeps its place,
+// because there are too many.
+func (q *taskQueue) stepAside(j *job) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if j.aside || q.asides >= maxAside {
+		return false
+	}
+	j.aside = true
+	q.asides++
+	q.running--
+	q.fill()
+	return true
+}
+
+// comeBack waits until a job that stepped aside has a place again. When ctx
+// ends first it has none.
+func (q *taskQueue) comeBack(ctx context.Context, j *job) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if j.aside {
+		if q.resumed == nil {
+			q.resumed = make(chan struct{})
+		}
+		q.back = append(q.back, j)
+		q.fill()
+	}
+	for j.aside {
+		resumed := q.resumed
+		q.mu.Unlock()
+		select {
+		case <-resumed:
+		case <-ctx.Done():
+		}
+		q.mu.Lock()
+		if err := ctx.Err(); err != nil && j.aside {
+			q.back = slices.DeleteFunc(q.back, func(other *job) bool { return other == j })
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // retire takes a job out whose run has written its final state, so that its
@@ -97,7 +157,11 @@ func (q *taskQueue) retire(j *job) {
 func (q *taskQueue) left(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.running--
+	if j.aside {
+		q.asides--
+	} else {
+		q.running--
+	}
 	if q.jobs[j.tid] == j {
 		delete(q.jobs, j.tid)
 		if j.again && !q.closed {

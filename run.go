@@ -127,7 +127,8 @@ func (r *taskRun) run(ctx context.Context) (err error) {
 	for ctx.Err() == nil {
 		over, err := r.step(ctx)
 		if errors.Is(err, ErrDiskFull) && ctx.Err() == nil {
-			err = r.awaitRoom(ctx, err)
+			cause := err
+			err = r.aside(ctx, func() error { return r.awaitRoom(ctx, cause) })
 		}
 		if over || err != nil {
 			return err
@@ -258,18 +259,40 @@ func (r *taskRun) show(state State, waiting string) {
 	}
 }
 
-// awaitToken returns when somebody is logged in. A login that was refused is
-// tried again when the token changes, and when its cool-down ends.
+// aside waits without a place among the running tasks.
+func (r *taskRun) aside(ctx context.Context, wait func() error) error {
+	stepped := r.client.queue.stepAside(r.job)
+	err := wait()
+	if stepped && err == nil {
+		r.show(StateQueued, "")
+	}
+	if back := r.client.queue.comeBack(ctx, r.job); err == nil {
+		err = back
+	}
+	return err
+}
+
+// awaitToken returns when somebody is logged in.
 func (r *taskRun) awaitToken(ctx context.Context) error {
 	c := r.client
 	if c.tokens == nil {
 		return nil
 	}
+	if _, err := c.tokens.Token(ctx); err == nil || Retryable(err) {
+		return nil // a passing fault is met again by the request itself
+	}
+	return r.aside(ctx, func() error { return r.awaitLogin(ctx) })
+}
+
+// awaitLogin is awaitToken without a place. A login that was refused is tried
+// again when the token changes, and when its cool-down ends.
+func (r *taskRun) awaitLogin(ctx context.Context) error {
+	c := r.client
 	for {
 		changed := c.token.next()
 		_, err := c.tokens.Token(ctx)
 		if err == nil || Retryable(err) {
-			return nil // a passing fault is met again by the request itself
+			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
