@@ -46,3 +46,18 @@ func (a *app) completeTasks(first int) cobra.CompletionFunc {
 func describeTask(info pixivoc.TaskInfo) string {
 	return printable(fmt.Sprintf("%s %s, %s", info.TypeName, info.TaskName, info.State))
 }
+
+// completeSettings offers the names of settings, with a mark behind them.
+func completeSettings(mark string) cobra.CompletionFunc {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if mark != "" {
+			directive |= cobra.ShellCompDirectiveNoSpace
+		}
+		var names []string
+		for _, entry := range envEntries() {
+			names = append(names, entry.name+mark)
+		}
+		return names, directive
+	}
+}

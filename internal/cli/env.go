@@ -30,6 +30,11 @@ const envLong = `See and change the saved environment: how the site is reached, 
   interval     least time between two questions to the site, 0 to 1h
   increment    true or false: let the timeout grow with each round that
                leaves something behind
+  bandwidth    most bytes a second for all files together, as 500k, 2M; 0 is no
+               limit
+  daily-cap    most questions to the site on one day; 0 is no cap
+  quiet-hours  part of each day without questions and new files, as 01:00-07:00,
+               with "TZ=Asia/Tokyo " in front by another clock; empty for none
 
 A flag such as --timeout changes a value for one run only; env set saves it.`
 
@@ -46,15 +51,17 @@ func (a *app) envCommand() *cobra.Command {
 	}
 	get := &cobra.Command{
 		Use: "get NAME", Short: "Show one saved setting", Args: needArgs("one setting, as timeout"),
-		Example: "  pixivoc env get timeout",
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.envGet(cmd.Context(), args) },
+		Example:           "  pixivoc env get timeout",
+		ValidArgsFunction: completeSettings(""),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.envGet(cmd.Context(), args) },
 	}
 	set := &cobra.Command{
 		Use: "set NAME=VALUE ...", Short: "Change and save settings",
-		Args:    needArgs("at least one setting with its value, as timeout=30s"),
-		Long:    "Change and save settings. When one of them is refused, none is changed.",
-		Example: "  pixivoc env set timeout=30s concurrency=5\n  pixivoc env set hosts=",
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.envSet(cmd, args) },
+		Args:              needArgs("at least one setting with its value, as timeout=30s"),
+		Long:              "Change and save settings. When one of them is refused, none is changed.",
+		ValidArgsFunction: completeSettings("="),
+		Example:           "  pixivoc env set timeout=30s concurrency=5\n  pixivoc env set hosts=",
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.envSet(cmd, args) },
 	}
 	cmd.AddCommand(onRoad(show), get, set)
 	return cmd
@@ -104,6 +111,23 @@ func envEntries() []envEntry {
 				patch.IntervalTime, err = parseDuration(text)
 				return err
 			}},
+		{"bandwidth", "", func(e pixivoc.Env) string { return bandwidthText(e.BandwidthLimit) },
+			func(patch *pixivoc.EnvPatch, text string) error {
+				limit, err := parseBandwidth(text)
+				patch.BandwidthLimit = &limit
+				return err
+			}},
+		{"daily-cap", "", func(e pixivoc.Env) string { return strconv.Itoa(e.DailyCap) },
+			func(patch *pixivoc.EnvPatch, text string) error {
+				count, err := strconv.Atoi(text)
+				if err != nil {
+					return fmt.Errorf("%q is not a whole number", text)
+				}
+				patch.DailyCap = &count
+				return nil
+			}},
+		{"quiet-hours", "", func(e pixivoc.Env) string { return e.QuietHours },
+			func(patch *pixivoc.EnvPatch, text string) error { patch.QuietHours = &text; return nil }},
 		{"increment", "", func(e pixivoc.Env) string { return strconv.FormatBool(e.Increment) },
 			func(patch *pixivoc.EnvPatch, text string) error {
 				value, err := parseSwitch(text)
@@ -223,6 +247,7 @@ func settingError(was pixivoc.Env, patch pixivoc.EnvPatch, err error) error {
 	names := map[string]string{
 		"ProxyMode": "proxy-mode", "Proxy": "proxy", "Hosts": "hosts",
 		"Timeout": "timeout", "ConcurrencyNumber": "concurrency", "IntervalTime": "interval",
+		"BandwidthLimit": "bandwidth", "DailyCap": "daily-cap", "QuietHours": "quiet-hours",
 	}
 	reason := printable(field.Reason)
 	if of != "" { // the host

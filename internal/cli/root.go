@@ -56,7 +56,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.followingCommand(), a.detailsCommand(), a.linksCommand())
 	a.addTo(root, groupLogin, a.loginCommand(), a.logoutCommand(), a.whoamiCommand())
 	a.addTo(root, groupManage, a.tasksCommand(), a.watchCommand(), a.reportCommand(), a.verifyCommand(), a.exportCommand(), a.importCommand(), a.ugoiraCommand(),
-		a.pathCommand(), a.filterCommand(), a.envCommand(), a.doctorCommand(), a.versionCommand())
+		a.pathCommand(), a.filterCommand(), a.envCommand(), a.doctorCommand(), a.manCommand(), a.versionCommand())
 	root.AddCommand(a.fakeCommand())
 	root.SetHelpCommand(helpCommand())
 	root.SetHelpCommandGroupID(groupManage)

@@ -23,7 +23,7 @@ func (a *app) tasksCommand() *cobra.Command {
   pixivoc tasks show 1767225600
   pixivoc tasks start --all`
 	cmd.AddCommand(a.tasksListCommand(), a.tasksShowCommand(), a.tasksStartCommand(),
-		a.tasksStopCommand(), a.tasksRemoveCommand())
+		a.tasksStopCommand(), a.tasksRemoveCommand(), a.tasksLogsCommand())
 	return cmd
 }
 
@@ -82,7 +82,8 @@ func (a *app) tasksStartCommand() *cobra.Command {
 done. One that gave up is tried again.
 
 ` + exitCodesHelp,
-		Example: "  pixivoc tasks start 1767225600\n  pixivoc tasks start --all",
+		Example:           "  pixivoc tasks start 1767225600\n  pixivoc tasks start --all",
+		ValidArgsFunction: a.completeTasks(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), true, func(s *session) error {
 				tasks, err := a.chosen(cmd.Context(), s, args, all, func(info pixivoc.TaskInfo) bool { return !ended(info) })
@@ -127,8 +128,9 @@ func (a *app) tasksStopCommand() *cobra.Command {
 		Short: "Mark tasks as stopped",
 		Long: `Mark tasks as stopped, so that they are not taken for unfinished work. A task
 that a running pixivoc is at work on is stopped there, with ctrl-C.`,
-		Example: "  pixivoc tasks stop 1767225600",
-		Args:    needArgs("the TID of a task"),
+		Example:           "  pixivoc tasks stop 1767225600",
+		ValidArgsFunction: a.completeTasks(0),
+		Args:              needArgs("the TID of a task"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), true, func(s *session) error {
 				tasks, err := a.chosen(cmd.Context(), s, args, false, nil)
@@ -163,7 +165,8 @@ func (a *app) tasksRemoveCommand() *cobra.Command {
 --files is given; then begun files go too, and files that were there before
 stay. A work that is fetched again later is not downloaded again where its
 files are whole.`,
-		Example: "  pixivoc tasks rm 1767225600\n  pixivoc tasks rm --over\n  pixivoc tasks rm 1767225600 --files",
+		ValidArgsFunction: a.completeTasks(0),
+		Example:           "  pixivoc tasks rm 1767225600\n  pixivoc tasks rm --over\n  pixivoc tasks rm 1767225600 --files",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), true, func(s *session) error {
 				tasks, err := a.chosen(cmd.Context(), s, args, over, func(info pixivoc.TaskInfo) bool { return info.Over })

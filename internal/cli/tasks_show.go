@@ -17,9 +17,10 @@ import (
 func (a *app) tasksShowCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show TID",
-		Short:   "Show a task: what it has done, and what failed and why",
-		Example: "  pixivoc tasks show 1767225600",
+		Use:               "show TID",
+		Short:             "Show a task: what it has done, and what failed and why",
+		Example:           "  pixivoc tasks show 1767225600",
+		ValidArgsFunction: a.completeTasks(0),
 		Args: usage(func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fmt.Errorf("name the TID of one task")

@@ -147,3 +147,29 @@ func parseProxyMode(text string) (pixivoc.ProxyMode, error) {
 		Reason: fmt.Sprintf("%q is not one of 0 (direct), 1 (proxy), 2 (ip)", text),
 	}
 }
+
+// parseBandwidth reads bytes a second: 800000, 500k, 2M, 1.5 MB/s. The units are
+// powers of 1000.
+func parseBandwidth(text string) (int64, error) {
+	number := strings.ToLower(strings.TrimSpace(text))
+	number = strings.TrimSpace(strings.TrimSuffix(strings.TrimSuffix(number, "/s"), "b"))
+	factor := 1.0
+	for unit, size := range map[string]float64{"k": 1e3, "m": 1e6, "g": 1e9} {
+		if rest, found := strings.CutSuffix(number, unit); found {
+			number, factor = strings.TrimSpace(rest), size
+			break
+		}
+	}
+	value, err := strconv.ParseFloat(number, 64)
+	if err != nil || value < 0 || value*factor > 1e15 || value != value {
+		return 0, fmt.Errorf("%q is no number of bytes a second, as 500k or 2M", text)
+	}
+	return int64(value * factor), nil
+}
+
+func bandwidthText(limit int64) string {
+	if limit == 0 {
+		return "0"
+	}
+	return bytesText(limit) + "/s"
+}
