@@ -103,6 +103,9 @@ func (r *round) settle(done *itemRun) Commit {
 	} else if _, ok := errors.AsType[*FieldError](err); ok {
 		commit.Outcome, commit.Reason = OutcomeFailed, ReasonRefused
 	}
+	if commit.Outcome == OutcomeFailed && done.output.Err() == nil {
+		commit.Records = done.output.Records // why it failed, or what there is of it
+	}
 	r.run.log.Info("item failed", "outcome", commit.Outcome, "error", staged)
 	return commit
 }

@@ -17,9 +17,10 @@ import (
 // item may run again: Run must be idempotent. It should return soon after ctx
 // is cancelled.
 //
-// The error is the verdict on the item. Permanent ends it as failed.
-// RetryAfter runs it again later without counting an attempt. Any other error
-// is taken for a passing one: the item stays for the next round.
+// The error is the verdict on the item. Permanent ends it as failed; of the
+// output its records are kept then, and nothing else. RetryAfter runs it again
+// later without counting an attempt. Any other error is taken for a passing one:
+// the item stays for the next round.
 type Stage interface {
 	// Name is stable: it is stored, and shown as TaskInfo.StageName.
 	Name() string

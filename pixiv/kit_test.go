@@ -272,6 +272,7 @@ func drive(t testing.TB, rt *runtime, spec pixivoc.TaskSpec) outcome {
 			}
 			if permanent, ok := errors.AsType[*pixivoc.PermanentError](err); ok {
 				result.failed[item.Key], result.detail[item.Key] = permanent.Reason, err.Error()
+				result.record(out.Records)
 				continue
 			}
 			if err != nil {

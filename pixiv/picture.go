@@ -108,10 +108,11 @@ func (s pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.
 	default:
 		record, err = run.page(ctx, item.Attempts)
 	}
-	if err != nil {
-		return pixivoc.Output{}, err
-	}
 	var out pixivoc.Output
+	if err != nil {
+		p.entomb(&out, err)
+		return out, err
+	}
 	record.WorkID, record.Page, record.Revision = p.Work, p.Page, p.Revision
 	key := record.Path
 	if p.Revision != "" && p.Suffix == "" { // the path has a record of what was replaced
@@ -273,9 +274,30 @@ func (r pictureRun) refuse(address *url.URL) error {
 	return nil
 }
 
+// gone says that the work is there and lacks the page.
 func (r pictureRun) gone(format string, values ...any) error {
 	return pixivoc.Permanent(pixivoc.ReasonDeleted,
-		fmt.Errorf("work %s, page %d: %s", r.picture.Work, r.picture.Page, fmt.Sprintf(format, values...)))
+		&pageGoneError{r.picture.Work, r.picture.Page, fmt.Sprintf(format, values...)})
+}
+
+// pageGoneError says why a page of a work is not to be had any more.
+type pageGoneError struct {
+	work   ID
+	page   int
+	reason string
+}
+
+func (e *pageGoneError) Error() string {
+	return fmt.Sprintf("work %s, page %d: %s", e.work, e.page, e.reason)
+}
+
+// entomb leaves a tombstone of the work, or of the page, that is gone.
+func (p picture) entomb(out *pixivoc.Output, err error) {
+	if page, ok := errors.AsType[*pageGoneError](err); ok && !p.Ugoira {
+		out.Record(RecordTombstone, p.key(), TombstoneRecord{WorkID: p.Work, Page: &page.page})
+		return
+	}
+	entomb(out, p.Work, err)
 }
 
 // forbidden explains a 403 of the image host. It passes: what the host refuses

@@ -2,6 +2,7 @@ package pixiv
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -17,7 +18,8 @@ const (
 	RecordLink = "link"
 	// RecordLimit has a LimitRecord; its key is the ID of the user.
 	RecordLimit = "limit"
-	// RecordTombstone has a TombstoneRecord; its key is the ID of the work.
+	// RecordTombstone has a TombstoneRecord; its key is the ID of the work, ID_pN
+	// for one of its pages and "novel ID" for a novel.
 	RecordTombstone = "tombstone"
 )
 
@@ -87,10 +89,28 @@ type LimitRecord struct {
 	Message string `json:"message"`
 }
 
-// TombstoneRecord says that a list of Pixiv, of bookmarks for instance, still
-// has a work that was deleted or made private. What was saved of it stays.
+// TombstoneRecord says that something is not at Pixiv any more that was there
+// once: a list still has it, or it was asked for. It was deleted or made
+// private. What was saved of it stays.
 type TombstoneRecord struct {
-	WorkID ID `json:"work_id"`
+	// WorkID is the work, NovelID the novel; the other one is 0.
+	WorkID  ID `json:"work_id,omitempty"`
+	NovelID ID `json:"novel_id,omitempty"`
+	// Page is the page of a work that lacks this page alone, from 0; nil when
+	// all of it is gone.
+	Page *int `json:"page,omitempty"`
+}
+
+// entomb leaves a tombstone of a work that is gone, as err says.
+func entomb(out *pixivoc.Output, work ID, err error) {
+	if isDeleted(err) {
+		out.Record(RecordTombstone, work.String(), TombstoneRecord{WorkID: work})
+	}
+}
+
+func isDeleted(err error) bool {
+	verdict, ok := errors.AsType[*pixivoc.PermanentError](err)
+	return ok && verdict.Reason == pixivoc.ReasonDeleted
 }
 
 // maskUnknown is MaskedError.Kind of a work that was deleted or made private.
