@@ -183,12 +183,37 @@ func (i pageItem) cutOff(rt pixivoc.Runtime, out *pixivoc.Output, cause error) {
 		}
 		cause = fmt.Errorf("%s: %w", i.title(), cause)
 	}
+	if i.splitByType(out) {
+		return
+	}
 	rt.Logger().Warn("listing cut off", "listing", i.title(), "page", i.Number, "cause", cause)
 	key := i.title()
 	if i.Source == "" || i.Source == listUserIllusts {
 		key = i.User.String()
 	}
 	out.Record(RecordLimit, key, LimitRecord{UserID: i.User, Message: cause.Error()})
+}
+
+// splitByType queues the listing of a user's works anew, by type: Pixiv's limit
+// counts for each of them alone. False means that it is one of a type already.
+func (i pageItem) splitByType(out *pixivoc.Output) bool {
+	query, err := url.ParseQuery(i.Query)
+	if err != nil || i.User == 0 || query.Has("type") || i.Source != "" && i.Source != listUserIllusts {
+		return false
+	}
+	types, err := parseTypes(i.Types)
+	if err != nil {
+		return false
+	}
+	for _, kind := range []string{TypeIllust, TypeManga} {
+		if kind == TypeManga && !types.Manga || kind == TypeIllust && !types.Illust && !types.Ugoira {
+			continue
+		}
+		next := firstPage(i.Source, url.Values{"user_id": {i.User.String()}, "type": {kind}})
+		next.User, next.Types = i.User, i.Types
+		out.QueueTo(StageGetPageUrls, next.key(), next)
+	}
+	return true
 }
 
 // collectPage adds what a page has and queues the page after it. A listing

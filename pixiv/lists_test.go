@@ -127,6 +127,32 @@ func TestListings_Bounded(t *testing.T) {
 	}
 }
 
+// A user with more works than Pixiv lists at a time is listed by type.
+func TestU14_UserWorksBeyondTheLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := pixivtest.NewUnstartedServer(pixivtest.Config{PageSize: 10, OffsetLimit: 40})
+		defer server.Close()
+		user := server.AddUser(pixivtest.User{})
+		kinds := []pixivtest.WorkType{pixivtest.Illust, pixivtest.Manga}
+		for i := range 96 { // 48 of each, where 50 can be listed
+			server.AddWork(pixivtest.Work{UserID: user.ID, Type: kinds[i%2]})
+		}
+		client, folder := logIn(t, server), t.TempDir()
+		task, _, failed := finish(t, client, pixivoc.TaskSpec{Type: pixiv.UserWorks, Name: "n", SavePath: folder, Keyword: fmt.Sprint(user.ID)})
+		assert.Empty(t, failed)
+		assert.Equal(t, 96, countRecords(t, task, pixiv.RecordWork))
+		assert.Equal(t, 96, equalFiles(t, server, filepath.Join(folder, "n")))
+		assert.Zero(t, countRecords(t, task, pixiv.RecordLimit))
+		for range 4 { // 52 illustrations are too many
+			server.AddWork(pixivtest.Work{UserID: user.ID})
+		}
+		task, _, _ = finish(t, client, pixivoc.TaskSpec{Type: pixiv.UserWorks, Name: "m", SavePath: folder, Keyword: fmt.Sprint(user.ID)})
+		assert.Equal(t, 98, countRecords(t, task, pixiv.RecordWork))
+		assert.Equal(t, 1, countRecords(t, task, pixiv.RecordLimit))
+	})
+}
+
 func TestFollowing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

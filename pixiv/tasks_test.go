@@ -257,7 +257,9 @@ func TestUserWorks_PassingFaultIsTriedAgain(t *testing.T) {
 func TestU14_ListingEndsAtOffsetLimit(t *testing.T) {
 	t.Parallel()
 	replies := userReplies(t)
-	replies[nextPath(60)] = []reply{{status: 400, body: fixture(t, "error_offset_limit.json")}}
+	limit := []reply{{status: 400, body: fixture(t, "error_offset_limit.json")}}
+	replies[nextPath(60)] = limit
+	replies[illustPath+"type=illust&user_id=9"], replies[illustPath+"type=manga&user_id=9"] = limit, limit
 	for _, kind := range []string{pixiv.UserWorks, pixiv.UserWorksLink} {
 		rt := newRuntime(newRoad(replies))
 		result := drive(t, rt, pixivoc.TaskSpec{Type: kind, Keyword: "9"})

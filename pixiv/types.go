@@ -113,9 +113,9 @@ const (
 // pixivoc.ReasonDeleted, one that Pixiv masks with pixivoc.ReasonMasked, one
 // whose description cannot be used with pixivoc.ReasonContent. In UserWorksLink,
 // which has no stage for pictures, these are items of GetPageUrls. A listing that
-// Pixiv cuts off is no failure but leaves a LimitRecord; a search by date is
-// divided by days instead, and complete as long as no day has more than some
-// 10,000 works.
+// Pixiv cuts off is no failure but leaves a LimitRecord. Before that a search by
+// date is divided by days, and complete as long as no day has more than some
+// 10,000 works, and a user's works are listed by type.
 func Types() []pixivoc.TaskType {
 	works := newSaver()
 	return slices.Concat(firstTypes(works), listTypes(works), userTypesOf(works), novelTypes(), profileTypes())
