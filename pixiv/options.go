@@ -61,6 +61,10 @@ type Options struct {
 	// was chosen, or by the ID where no template names pictures. A file of that
 	// name that is older than the task stays as it is.
 	Metadata []string `json:"metadata,omitempty"`
+	// Archive leaves out what is in the archive of what was ever saved, by any
+	// task or by what was imported; see ArchiveKey. It leaves a SkippedRecord
+	// with RuleArchive. What is saved enters the archive with or without.
+	Archive bool `json:"archive,omitempty"`
 }
 
 // maxDelay is the longest Options.DelayMS.
@@ -76,6 +80,7 @@ type settings struct {
 	metadata   []string
 	revision   string // Options.Revision
 	uploadTime bool   // Options.FileTime is FileTimeUpload
+	archive    bool   // Options.Archive
 }
 
 func (o *Options) settings() (*settings, error) {
@@ -96,7 +101,7 @@ func (o *Options) settings() (*settings, error) {
 	if err := checkMetadata(o.Metadata); err != nil {
 		return nil, err
 	}
-	s.metadata = o.Metadata
+	s.metadata, s.archive = o.Metadata, o.Archive
 	s.revision, s.uploadTime = o.Revision, o.FileTime == FileTimeUpload
 	s.delay = time.Duration(o.DelayMS) * time.Millisecond
 	if o.DelayMS < 0 || o.DelayMS > maxDelay.Milliseconds() {

@@ -43,7 +43,7 @@ func TestOptions_Refused(t *testing.T) {
 		`{"delay_ms":-1}`:              {"Options.delay_ms", "0 to 3600000"},
 		`{"delay_ms":3600001}`:         {"Options.delay_ms", "0 to 3600000"},
 		`{"delay_ms":"1"}`:             {"Options.delay_ms", "does not fit"},
-		`{"paths":"{id}"}`:             {"Options", `there is no option "paths"; known are blocked_tags,`},
+		`{"paths":"{id}"}`:             {"Options", `there is no option "paths"; known are archive, blocked_tags,`},
 		`{"filter":"bookmarks >"}`:     {"Options.filter", "at character 11"},
 		`{"blocked_users":["x"]}`:      {"Options.blocked_users", "does not fit"},
 		`{"blocked_tags":[""]}`:        {"Options.blocked_tags", "tag 1 is empty"},

@@ -119,6 +119,9 @@ func (s pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.
 		key += " " + p.Revision
 	}
 	out.Record(RecordFile, key, record)
+	if p.Sidecar == "" {
+		p.archive(&out, &record)
+	}
 	return out, nil
 }
 

@@ -33,25 +33,40 @@ func queueWork(ctx context.Context, rt pixivoc.Runtime, s *settings, out *pixivo
 		out.QueueTo(StageDownloadPicture, work.ID.String(), picture{Work: work.ID, Broken: err.Error()})
 		return nil
 	}
-	chosen, first := false, ""
+	return s.queuePictures(ctx, rt, out, work, pictures, keys)
+}
+
+// queuePictures queues those pages of a work that are wanted and not in the
+// archive.
+func (s *settings) queuePictures(ctx context.Context, rt pixivoc.Runtime, out *pixivoc.Output, work *Work, pictures []picture, keys []string) error {
+	var wanted []found
 	for i, item := range pictures {
 		if !s.pages.has(item.Page, len(pictures)) {
 			continue
 		}
+		var err error
 		if item.Name, err = s.nameOf(ctx, rt, work, item.Page); err != nil {
 			return err
-		}
-		if !chosen {
-			chosen, first = true, item.Name
 		}
 		if s.uploadTime {
 			item.Published = work.CreateDate
 		}
-		out.QueueTo(StageDownloadPicture, s.revise(&item, keys[i], work.CreateDate), item)
+		key := s.revise(&item, keys[i], work.CreateDate)
+		wanted = append(wanted, found{item, key})
 	}
-	if !chosen {
+	if len(wanted) == 0 {
 		out.Record(RecordSkipped, work.ID.String(), SkippedRecord{WorkID: work.ID, Rule: RulePages})
 		return nil
+	}
+	first := wanted[0].picture.Name
+	if s.archive {
+		var err error
+		if wanted, err = dropArchived(ctx, rt, out, work.ID, wanted); err != nil || len(wanted) == 0 {
+			return err
+		}
+	}
+	for _, item := range wanted {
+		out.QueueTo(StageDownloadPicture, item.key, item.picture)
 	}
 	s.queueMetadata(out, work, first)
 	return nil
