@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/pixivoc/pixivoc/internal/silence"
 )
 
 // maxText is how much of an answer that is not stored is read, and shown.
@@ -35,10 +37,10 @@ func (t *transfer) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, dog := watch(ctx, t.request.Timeout)
-	defer dog.stop()
+	ctx, watch := silence.New(ctx, t.request.Timeout, ErrSilent)
+	defer watch.Stop()
 	response, err := t.send(ctx)
-	dog.sleep()
+	watch.Sleep()
 	if err != nil {
 		err = causeOf(ctx, withoutURL(err))
 		report(err)
@@ -48,7 +50,7 @@ func (t *transfer) try(ctx context.Context) error {
 	if response.StatusCode < 300 {
 		report(nil) // now, because a body may take long
 	}
-	err = t.receive(response, dog)
+	err = t.receive(response, watch)
 	if response.StatusCode >= 300 {
 		report(limitOf(err))
 	}
@@ -66,7 +68,7 @@ func limitOf(err error) error {
 	return nil
 }
 
-// causeOf returns why the watchdog cancelled a request, if it did, and else err.
+// causeOf returns why the watch cancelled a request, if it did, and else err.
 func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, ErrSilent) && !errors.Is(err, ErrSilent) {
 		return cause
@@ -135,7 +137,7 @@ func (t *transfer) from() int64 {
 }
 
 // receive takes one answer.
-func (t *transfer) receive(response *http.Response, dog *watchdog) error {
+func (t *transfer) receive(response *http.Response, watch *silence.Watch) error {
 	if t.request.Refuse != nil {
 		address := t.request.HTTP.URL
 		if response.Request != nil && response.Request.URL != nil {
@@ -148,22 +150,22 @@ func (t *transfer) receive(response *http.Response, dog *watchdog) error {
 	asked := t.from() > 0
 	switch {
 	case response.StatusCode == http.StatusOK:
-		return t.receiveAll(response, dog)
+		return t.receiveAll(response, watch)
 	case response.StatusCode == http.StatusPartialContent && asked:
-		return t.receiveRest(response, dog)
+		return t.receiveRest(response, watch)
 	case response.StatusCode == http.StatusPartialContent:
 		return fmt.Errorf("status 206 without a range: %w", errContradiction)
 	case response.StatusCode == http.StatusRequestedRangeNotSatisfiable && asked:
-		return t.receiveNothing(response, dog)
+		return t.receiveNothing(response, watch)
 	case response.StatusCode == http.StatusNoContent:
 		return &ContentError{Reason: "the answer is empty"}
 	}
-	return t.statusError(response, dog)
+	return t.statusError(response, watch)
 }
 
 // receiveAll takes a 200: the whole file from its first byte, asked for or not.
-func (t *transfer) receiveAll(response *http.Response, dog *watchdog) error {
-	if err := t.checkHead(response, dog); err != nil {
+func (t *transfer) receiveAll(response *http.Response, watch *silence.Watch) error {
+	if err := t.checkHead(response, watch); err != nil {
 		return err
 	}
 	announced := response.ContentLength
@@ -178,12 +180,12 @@ func (t *transfer) receiveAll(response *http.Response, dog *watchdog) error {
 		}
 	}
 	t.validator, t.total = validatorOf(response.Header), max(announced, unknown)
-	return t.stream(response, dog, t.total)
+	return t.stream(response, watch, t.total)
 }
 
 // receiveRest takes a 206 to a range. Only one that continues the part of the
 // same representation is used.
-func (t *transfer) receiveRest(response *http.Response, dog *watchdog) error {
+func (t *transfer) receiveRest(response *http.Response, watch *silence.Watch) error {
 	if t.existing != nil { // the server has more than we have
 		t.existing = nil
 		return t.startOver(errContradiction)
@@ -195,14 +197,14 @@ func (t *transfer) receiveRest(response *http.Response, dog *watchdog) error {
 	if !ok {
 		return t.startOver(errContradiction)
 	}
-	return t.stream(response, dog, span.last+1)
+	return t.stream(response, watch, span.last+1)
 }
 
 // receiveNothing takes a 416, which says that nothing begins where the part or
 // the existing file ends. That alone proves nothing: the lengths must agree.
-func (t *transfer) receiveNothing(response *http.Response, dog *watchdog) error {
+func (t *transfer) receiveNothing(response *http.Response, watch *silence.Watch) error {
 	span, known := parseContentRange(response.Header.Get("Content-Range"))
-	_, _ = readText(response, dog) // so that the connection can be used again
+	_, _ = readText(response, watch) // so that the connection can be used again
 	if t.existing != nil {
 		found := t.existing
 		if known && span.total == found.size {
@@ -228,11 +230,11 @@ func (t *transfer) accept(found *existing) {
 }
 
 // checkHead refuses what can be refused before the body.
-func (t *transfer) checkHead(response *http.Response, dog *watchdog) error {
+func (t *transfer) checkHead(response *http.Response, watch *silence.Watch) error {
 	length := response.ContentLength
 	switch {
 	case t.request.wantsFile() && isHTML(response.Header.Get("Content-Type")):
-		text, _ := readText(response, dog)
+		text, _ := readText(response, watch)
 		return &ContentError{Reason: ErrHTML.Error(), HTML: true, Text: text}
 	case !isIdentity(response):
 		return &ContentError{Reason: "the body is encoded, though that was not asked for"}
@@ -253,9 +255,9 @@ func isIdentity(response *http.Response) bool {
 }
 
 // statusError makes the error of an answer that is not a success.
-func (t *transfer) statusError(response *http.Response, dog *watchdog) error {
+func (t *transfer) statusError(response *http.Response, watch *silence.Watch) error {
 	status := &StatusError{Code: response.StatusCode}
-	status.Text, status.HTML = readText(response, dog)
+	status.Text, status.HTML = readText(response, watch)
 	status.HTML = status.HTML || isHTML(response.Header.Get("Content-Type"))
 	status.RetryAfter, status.Wait = ParseRetryAfter(response.Header.Get("Retry-After"), time.Now())
 	return status
@@ -263,9 +265,9 @@ func (t *transfer) statusError(response *http.Response, dog *watchdog) error {
 
 // readText reads the beginning of a body, which for most errors is all of it,
 // and returns it for people, and whether it looks like a page.
-func readText(response *http.Response, dog *watchdog) (text string, markup bool) {
-	dog.wake()
-	defer dog.sleep()
+func readText(response *http.Response, watch *silence.Watch) (text string, markup bool) {
+	watch.Wake()
+	defer watch.Sleep()
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxRead))
 	return plain(body), looksLikeMarkup(body)
 }

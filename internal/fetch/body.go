@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/pixivoc/pixivoc/internal/silence"
 )
 
 // flushAfter is how long bytes of a slow body may stay in memory only.
@@ -20,7 +22,7 @@ const recordAfter = 500 * time.Millisecond
 type flow struct {
 	*transfer
 	body   io.Reader
-	dog    *watchdog
+	watch  *silence.Watch
 	end    int64 // offset behind the last byte of this body, or unknown
 	buf    []byte
 	filled int
@@ -31,12 +33,12 @@ type flow struct {
 
 // stream reads a body, writes it to the part, and verifies the file when it has
 // all of it. The body ends at the offset end.
-func (t *transfer) stream(response *http.Response, dog *watchdog, end int64) error {
+func (t *transfer) stream(response *http.Response, watch *silence.Watch, end int64) error {
 	buf := t.fetcher.buffers.Get().(*[]byte)
 	defer t.fetcher.buffers.Put(buf)
 	now := time.Now()
 	f := &flow{
-		transfer: t, body: response.Body, dog: dog, end: end, buf: *buf, began: now, last: now,
+		transfer: t, body: response.Body, watch: watch, end: end, buf: *buf, began: now, last: now,
 		floor: floor{rate: t.request.MinRate, window: t.request.Timeout, since: now},
 	}
 	ended, err := f.copy()
@@ -61,8 +63,8 @@ func delimited(response *http.Response) bool {
 // copy reads the body to its end. Whatever came before an error is written, as
 // far as it belongs to the file.
 func (f *flow) copy() (ended bool, err error) {
-	f.dog.wake()
-	defer f.dog.sleep()
+	f.watch.Wake()
+	defer f.watch.Sleep()
 	for {
 		room := f.room()
 		if len(room) == 0 && f.filled == 0 {
@@ -72,7 +74,7 @@ func (f *flow) copy() (ended bool, err error) {
 		if len(room) > 0 {
 			var n int
 			n, readErr = f.body.Read(room[:f.portion(len(room))])
-			f.dog.poke()
+			f.watch.Poke()
 			f.filled += n
 			f.bytes += int64(n)
 			if err := f.checkFlow(n); err != nil {
@@ -130,7 +132,7 @@ func (f *flow) surplus() error {
 	var more [1]byte
 	for range 8 {
 		n, err := f.body.Read(more[:])
-		f.dog.poke()
+		f.watch.Poke()
 		if n > 0 {
 			return f.reject(&ContentError{Reason: "the body is longer than announced", Type: f.kind})
 		}
@@ -157,8 +159,8 @@ func (f *flow) flush(last bool) error {
 	if len(chunk) == 0 {
 		return nil
 	}
-	f.dog.sleep()
-	defer f.dog.wake()
+	f.watch.Sleep()
+	defer f.watch.Wake()
 	if f.request.Progress != nil {
 		defer f.request.Progress(int64(len(chunk)))
 	}

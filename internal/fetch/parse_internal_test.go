@@ -2,14 +2,11 @@ package fetch
 
 import (
 	"bytes"
-	"context"
 	"hash/crc32"
 	"math"
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -206,40 +203,4 @@ func TestValidatorOf(t *testing.T) {
 		header.Set("Date", c.date)
 		assert.Equal(t, c.want, validatorOf(header), "%+v", c)
 	}
-}
-
-func TestR4_LateTimerIsNotSilence(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, dog := watch(context.Background(), time.Second)
-		defer dog.stop()
-		// The process was stopped: its timer fires ten seconds late.
-		dog.mu.Lock()
-		dog.due = time.Now().Add(-10 * time.Second)
-		dog.mu.Unlock()
-		dog.bark()
-		require.NoError(t, ctx.Err(), "what arrived meanwhile must be read first")
-		time.Sleep(999 * time.Millisecond)
-		require.NoError(t, ctx.Err())
-		time.Sleep(2 * time.Millisecond)
-		require.ErrorIs(t, context.Cause(ctx), ErrSilent)
-	})
-}
-
-func TestWatchdogSleeps(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, dog := watch(context.Background(), time.Second)
-		dog.sleep()
-		time.Sleep(time.Hour)
-		dog.poke() // a hook that comes late does not wake it
-		time.Sleep(time.Hour)
-		require.NoError(t, ctx.Err())
-		dog.wake()
-		time.Sleep(time.Second)
-		synctest.Wait()
-		require.ErrorIs(t, context.Cause(ctx), ErrSilent)
-		dog.stop()
-		dog.poke()
-	})
 }

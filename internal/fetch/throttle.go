@@ -42,15 +42,15 @@ func (f *flow) rest(wait time.Duration) error {
 	if wait <= 0 {
 		return nil
 	}
-	f.dog.sleep()
-	defer f.dog.wake()
+	f.watch.Sleep()
+	defer f.watch.Wake()
 	f.floor.since = f.floor.since.Add(wait)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
-	case <-f.dog.done:
+	case <-f.watch.Done():
 		return context.Canceled
 	}
 }

@@ -23,20 +23,28 @@ func (e *TimeoutError) Error() string   { return fmt.Sprintf("no answer for %s",
 func (e *TimeoutError) Timeout() bool   { return true }
 func (e *TimeoutError) Temporary() bool { return true }
 
-// Watch cancels a context when nobody called Poke for the limit.
+// Watch cancels the context of one exchange when the other side is silent for
+// too long. Each step of connecting, the wait for the head of the answer and
+// each wait for more of the body is bounded by itself. While we are busy
+// ourselves, with a slow disk for instance, the watch may sleep.
 type Watch struct {
 	limit  time.Duration
+	cause  error
 	cancel context.CancelCauseFunc
+	done   <-chan struct{}
 
-	mu    sync.Mutex
-	timer *time.Timer // nil when there is no limit, or no more
-	due   time.Time
+	mu     sync.Mutex
+	timer  *time.Timer // nil when there is no limit, or no more
+	due    time.Time
+	asleep bool
 }
 
-// New starts a watch. A limit of 0 or less never cancels. Stop must be called.
-func New(ctx context.Context, limit time.Duration) (context.Context, *Watch) {
+// New starts a watch that is awake. It cancels the context that it returns with
+// the cause that is given. A limit of 0 or less never cancels. Stop must be
+// called.
+func New(ctx context.Context, limit time.Duration, cause error) (context.Context, *Watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &Watch{limit: limit, cancel: cancel}
+	w := &Watch{limit: limit, cause: cause, cancel: cancel, done: ctx.Done()}
 	if limit > 0 {
 		w.due = time.Now().Add(limit)
 		w.timer = time.AfterFunc(limit, w.expire)
@@ -45,11 +53,34 @@ func New(ctx context.Context, limit time.Duration) (context.Context, *Watch) {
 	return ctx, w
 }
 
-// Poke says that the exchange moved.
+// Done is closed when the context of the exchange is done.
+func (w *Watch) Done() <-chan struct{} { return w.done }
+
+// Poke says that the exchange moved. It does not wake a watch that sleeps.
 func (w *Watch) Poke() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.asleep {
+		w.rearm()
+	}
+}
+
+// Wake begins a wait for the other side.
+func (w *Watch) Wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asleep = false
 	w.rearm()
+}
+
+// Sleep ends a wait for the other side.
+func (w *Watch) Sleep() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asleep = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 }
 
 // rearm starts the wait anew. mu is held.
@@ -65,11 +96,14 @@ func (w *Watch) rearm() {
 func (w *Watch) expire() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.asleep {
+		return
+	}
 	if late := time.Since(w.due); late < 0 || late > w.limit/4+50*time.Millisecond {
 		w.rearm()
 		return
 	}
-	w.cancel(&TimeoutError{After: w.limit})
+	w.cancel(w.cause)
 }
 
 // Stop ends the watch and cancels its context.
@@ -83,27 +117,26 @@ func (w *Watch) Stop() {
 	w.cancel(context.Canceled)
 }
 
+// trace pokes the watch at each step between the request and its answer. The
+// hooks may be called after the request ended, by a connection that came too
+// late.
 func (w *Watch) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GotConn:              func(httptrace.GotConnInfo) { w.Poke() },
 		DNSDone:              func(httptrace.DNSDoneInfo) { w.Poke() },
-		ConnectDone:          func(_, _ string, err error) { w.pokeIf(err) },
-		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { w.pokeIf(err) },
-		WroteRequest:         func(info httptrace.WroteRequestInfo) { w.pokeIf(info.Err) },
+		ConnectStart:         func(string, string) { w.Poke() },
+		ConnectDone:          func(string, string, error) { w.Poke() },
+		TLSHandshakeStart:    w.Poke,
+		TLSHandshakeDone:     func(tls.ConnectionState, error) { w.Poke() },
+		GotConn:              func(httptrace.GotConnInfo) { w.Poke() },
+		WroteRequest:         func(httptrace.WroteRequestInfo) { w.Poke() },
 		GotFirstResponseByte: w.Poke,
-	}
-}
-
-func (w *Watch) pokeIf(err error) {
-	if err == nil {
-		w.Poke()
 	}
 }
 
 // RoundTrip sends a request under a watch that lasts until the body of the
 // answer is closed. An error for silence is a *TimeoutError.
 func RoundTrip(next http.RoundTripper, request *http.Request, limit time.Duration) (*http.Response, error) {
-	ctx, watch := New(request.Context(), limit)
+	ctx, watch := New(request.Context(), limit, &TimeoutError{After: limit})
 	response, err := next.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		err = explain(context.Cause(ctx), err)
