@@ -17,7 +17,7 @@ var (
 // authorize says whether the caller may do things of a scope.
 func (a *API) authorize(r *http.Request, scope Scope) error {
 	if a.config.Anyone {
-		return nil
+		return refuseForwarded(r.Header)
 	}
 	token, ok := tokenOf(r.Header)
 	if !ok || token == "" || len(token) > maxCredential {
@@ -31,6 +31,17 @@ func (a *API) authorize(r *http.Request, scope Scope) error {
 		return err
 	case !account.May(scope):
 		return errScope
+	}
+	return nil
+}
+
+// refuseForwarded refuses what a proxy says it passes on: behind one everybody
+// comes from this machine, so loopback keeps nobody out.
+func refuseForwarded(header http.Header) error {
+	for name := range header {
+		if name == "Forwarded" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") {
+			return &refusal{http.StatusForbidden, name + ": without a login nothing is done for a proxy; name it, as with --trusted-proxy of the daemon"}
+		}
 	}
 	return nil
 }

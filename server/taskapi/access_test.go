@@ -102,3 +102,19 @@ func TestBadConfig(t *testing.T) {
 		assert.Equal(t, field, wrong.Field)
 	}
 }
+
+// TestForwardedIsNotLocal: behind a proxy that nobody named, everybody would be
+// a program of this machine.
+func TestForwardedIsNotLocal(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	open := newKit(t, withAccounts)
+	for _, name := range []string{"X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Host", "Forwarded", "Via"} {
+		for _, request := range [][2]string{{"GET", "/get-tasks"}, {"POST", "/add-task"}, {"GET", "/remove-finished"}, {"POST", "/cancel-task/1"}} {
+			answer := k.call(request[0], request[1], body("Count/1"), name, "1.1 proxy.example").is(403)
+			assert.Contains(t, answer.header.Get("X-Pixivoc-Error"), "--trusted-proxy")
+		}
+		open.call("GET", "/get-tasks", "", name, "1.1 proxy.example", "X-Token", "owner").is(200)
+	}
+	assert.Empty(t, k.lists().Finished)
+}

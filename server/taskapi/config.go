@@ -94,7 +94,8 @@ type Config struct {
 	// "Authorization: Bearer" or in X-Token.
 	Accounts Accounts
 	// Anyone lets everybody who reaches the handler do everything, as BBDown
-	// does. It is for loopback only.
+	// does. It is for loopback only; a request that a proxy marked as passed on
+	// (Forwarded, Via, X-Forwarded-*) is refused with 403.
 	Anyone bool
 	// Describe says what a task is about. It is called when a task has ended,
 	// and now and then while it runs; it must be quick. Nil: titles are names

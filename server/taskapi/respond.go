@@ -23,6 +23,9 @@ const (
 	maxHeader = 512
 	// retryAfter is when to come back to a full queue.
 	retryAfter = 30 * time.Second
+	// serveTimeout bounds what is read for an answer, and the waiting for those
+	// who make tasks.
+	serveTimeout = time.Minute
 )
 
 // refusal is an answer to a request that cannot be met.
@@ -52,9 +55,6 @@ var statusOf = []struct {
 
 // fail answers with an error.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		return // nobody reads the answer
-	}
 	status, reason := http.StatusInternalServerError, "internal error; the log of the server says what"
 	refused, isRefused := errors.AsType[*refusal](err)
 	large, isLarge := errors.AsType[*http.MaxBytesError](err)
@@ -69,6 +69,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 				status, reason = row.status, row.is.Error()
 			}
 		}
+	}
+	if status == http.StatusInternalServerError && r.Context().Err() != nil {
+		status, reason = http.StatusServiceUnavailable, "the request took too long"
 	}
 	if status == http.StatusInternalServerError {
 		a.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -104,6 +107,6 @@ func asRefusal(err error) error {
 	return err
 }
 
-// settled is the context of what must not be left half done when the caller
-// goes away.
+// settled is the context of what must not be left half done when time runs
+// out.
 func settled(r *http.Request) context.Context { return context.WithoutCancel(r.Context()) }

@@ -1,6 +1,7 @@
 package taskapi
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -125,6 +126,12 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
+	// What was asked is answered, whether the caller still listens or not:
+	// net/http ends the context of a request also when a client has closed its
+	// side of the connection and waits for the answer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), serveTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
 	err := a.authorize(r, at.scope)
 	if err == nil {
 		err = a.view.wait(r.Context())
