@@ -39,11 +39,21 @@
 // again in the next round. A task that is over has no item left, but may have
 // Failed > 0, and [Task.Items] tells why each of them failed.
 //
+// # Only what is new
+//
+// A task with a [TaskSpec].Schedule is opened again and again, by a client with
+// [Config].AutoStart: it reads its lists anew, and what it has done stays done.
+// A stage asks [Runtime] which records the task has already, to stop reading
+// where all is known, and which keys are in the archive of what any task ever
+// saved. [Output.Archive] puts a key there together with the end of its item;
+// [Client.ImportArchive] brings an archive along from elsewhere.
+//
 // # Environment
 //
 // [Env] holds the five settings of PixivOC: ProxyMode, Timeout,
-// ConcurrencyNumber, IntervalTime and Increment. [Client.UpdateEnv] changes
-// them at any time; the next request obeys.
+// ConcurrencyNumber, IntervalTime and Increment; and limits: BandwidthLimit,
+// DailyCap and QuietHours. [Client.UpdateEnv] changes them at any time; the next
+// request obeys.
 //
 // # Roads
 //
@@ -56,7 +66,10 @@
 //
 // Requests made with [Client.Do] and [Runtime] go one at a time, IntervalTime
 // apart, whatever number of tasks is running. When a site asks for a pause, all
-// of them wait together. [Interval] and [Quota] do this and can be used alone.
+// of them wait together, and so they do in quiet hours and after as many
+// requests as a day may have; [TaskInfo] tells until when and why. When the site
+// finds fault with the account, all tasks stop; see [AccountError]. [Interval]
+// and [Quota] can be used alone.
 //
 // # Watching
 //

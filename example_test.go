@@ -118,6 +118,58 @@ func ExampleTask_stop() {
 	// Output: Over 2 of 2
 }
 
+// A task that looks for new words every six hours. Here it is not obeyed,
+// because that takes Config.AutoStart.
+func ExampleTask_setSchedule() {
+	ctx := context.Background()
+	client, end := exampleClient()
+	defer end()
+	task, err := client.Create(ctx, pixivoc.TaskSpec{Type: "Words", Name: "watch", Keyword: "one two", Schedule: "every 6h"})
+	if err != nil {
+		panic(err)
+	}
+	if err := task.Start(ctx); err != nil {
+		panic(err)
+	}
+	info, err := task.Wait(ctx)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(info.State, info.NextRun.Sub(info.FinishedAt).Round(time.Minute))
+
+	fmt.Println(task.SetSchedule(ctx, "0 4 * * someday"))
+	if err := task.SetSchedule(ctx, ""); err != nil {
+		panic(err)
+	}
+	info, err = task.Info(ctx)
+	fmt.Println(info.State, err)
+	// Output:
+	// Scheduled 6h0m0s
+	// Schedule: day of week "someday": must be from 0 to 7
+	// Over <nil>
+}
+
+// An archive that another program kept: what it names is not fetched again.
+func ExampleClient_importArchive() {
+	ctx := context.Background()
+	client, end := exampleClient()
+	defer end()
+	list := func(yield func(pixivoc.ArchiveEntry, error) bool) {
+		for _, key := range []string{"words:one", "words:two", "words:one"} {
+			if !yield(pixivoc.ArchiveEntry{Key: key}, nil) {
+				return
+			}
+		}
+	}
+	done, err := client.ImportArchive(ctx, list)
+	fmt.Println(done.Read, done.Added, err)
+	known, err := client.Archived(ctx, "words:one", "words:three")
+	fmt.Println(known, err)
+	// Output:
+	// 3 2 <nil>
+	// map[words:one:true] <nil>
+}
+
 func ExampleTask_records() {
 	ctx := context.Background()
 	client, done := exampleClient()
