@@ -42,10 +42,11 @@ func (c *client) Create(ctx context.Context, spec TaskSpec) (Task, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create task %q: %w", spec.Name, err)
 	}
-	if existed {
-		err = c.addFirst(ctx, stored, kind, items, next, more)
-	} else {
+	switch {
+	case !existed:
 		err = c.seed(ctx, stored, kind, next, more)
+	case !spec.Once:
+		err = c.addFirst(ctx, stored, kind, items, next, more)
 	}
 	if err != nil {
 		return nil, err

@@ -67,3 +67,30 @@ func listed1000(stages ...pixivoc.StageSpec) pixivoc.TaskType {
 	}
 	return kind
 }
+
+// A request that is sent again gets its task as it is, also when that is over.
+func TestCreate_OnceLeavesAnExistingTask(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		kind := countTo(2, record("Work"))
+		kind.Stages[0].Relist = true
+		client := newClient(t, pixivoc.Config{Types: []pixivoc.TaskType{kind}})
+		spec := pixivoc.TaskSpec{Type: "Count", Name: "numbers", Key: "k", Once: true}
+		first, err := client.Create(t.Context(), spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, first, pixivoc.StateOver)
+		again, err := client.Create(t.Context(), spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := again.Info(t.Context())
+		if err != nil || again.ID() != first.ID() || info.State != pixivoc.StateOver || info.Runs != 1 {
+			t.Errorf("task %d, want %d: %+v, %v", again.ID(), first.ID(), info, err)
+		}
+	})
+}

@@ -198,6 +198,9 @@ type TaskSpec struct {
 	// know yet are added, and a task that was over is opened again: it lists
 	// anew and fetches only what is new. Its other fields stay as they are.
 	Key string
+	// Once, with a Key, leaves an existing task as it is: Create returns it and
+	// adds nothing, as for a request that is sent again.
+	Once bool
 }
 
 // TaskType is a kind of task: how a keyword becomes the first items, and which
