@@ -8,10 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -90,14 +87,17 @@ func (a *API) createTask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx := r.Context()
+	// A caller that goes away now leaves no task half made.
+	ctx := context.WithoutCancel(r.Context())
 	unlock, err := a.created.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if done, err := a.repeatCreation(w, r, name, raw, given.Start); done || err != nil {
-		return err
+	body := bodyHash(raw)
+	earlier, known := a.created.find(name)
+	if known {
+		return a.repeatCreation(ctx, w, earlier, body, given.Start)
 	}
 	if open := a.feed.openTasks(); open >= a.config.MaxOpenTasks {
 		return &problem{
@@ -106,28 +106,43 @@ func (a *API) createTask(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if name != "" && spec.Key == "" {
-		spec.Key = "request-" + name // a lost answer and a crash make no second task
+		// A lost answer and a crash make no second task, however late the
+		// request comes again, and another request none of its own.
+		spec.Key, spec.Once = "request-"+name+"-"+body, true
 	}
+	return a.create(ctx, w, spec, creation{Name: name, Body: body}, given.Start)
+}
+
+// create makes a task, remembers it and starts it.
+func (a *API) create(ctx context.Context, w http.ResponseWriter, spec pixivoc.TaskSpec, made creation, start bool) error {
 	task, err := a.client.Create(ctx, spec)
 	if err != nil {
 		return err
 	}
-	a.feed.opened(task.ID())
-	if name != "" {
-		if err := a.created.add(ctx, creation{Name: name, Body: bodyHash(raw), TID: task.ID(), At: time.Now().UTC()}); err != nil {
+	info, err := task.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if made.Name != "" {
+		made.TID, made.At = info.TID, time.Now().UTC()
+		if err := a.created.add(ctx, made); err != nil {
 			return err
 		}
 	}
-	if given.Start {
+	if spec.Once && info.State != pixivoc.StateWaitStart { // it was there
+		return a.replay(ctx, w, task, start)
+	}
+	a.feed.opened(info.TID)
+	if start {
 		if err := task.Start(ctx); err != nil {
 			return err
 		}
 	}
-	return a.answerCreated(w, r, task)
+	return a.answerCreated(ctx, w, task)
 }
 
-func (a *API) answerCreated(w http.ResponseWriter, r *http.Request, task pixivoc.Task) error {
-	info, err := task.Info(r.Context())
+func (a *API) answerCreated(ctx context.Context, w http.ResponseWriter, task pixivoc.Task) error {
+	info, err := task.Info(ctx)
 	if err != nil {
 		return err
 	}
@@ -210,120 +225,30 @@ func bodyHash(raw []byte) string {
 }
 
 // repeatCreation answers a request whose key made a task before.
-// The process may have died before it started the task.
-func (a *API) repeatCreation(w http.ResponseWriter, r *http.Request, name string, raw []byte, start bool) (done bool, err error) {
-	earlier, ok := a.created.find(name)
-	if !ok {
-		return false, nil
+func (a *API) repeatCreation(ctx context.Context, w http.ResponseWriter, earlier creation, body string, start bool) error {
+	if earlier.Body != body {
+		return &problem{Status: http.StatusUnprocessableEntity, word: "key_reused", Title: "This Idempotency-Key belongs to another request", Detail: "use a new key for a new task"}
 	}
-	if earlier.Body != bodyHash(raw) {
-		return true, &problem{Status: http.StatusUnprocessableEntity, word: "key_reused", Title: "This Idempotency-Key belongs to another request", Detail: "use a new key for a new task"}
-	}
-	task, err := a.client.Task(r.Context(), earlier.TID)
+	task, err := a.client.Task(ctx, earlier.TID)
 	if errors.Is(err, pixivoc.ErrTaskNotFound) {
-		return true, &problem{Status: http.StatusGone, word: "task_deleted", Title: "The task of this Idempotency-Key was deleted"}
+		return &problem{Status: http.StatusGone, word: "task_deleted", Title: "The task of this Idempotency-Key was deleted"}
 	}
-	if err != nil {
-		return true, err
-	}
-	info, err := task.Info(r.Context())
-	if err == nil && start && info.State == pixivoc.StateWaitStart {
-		err = task.Start(r.Context())
-	}
-	if err != nil {
-		return true, err
-	}
-	w.Header().Set("Idempotency-Replayed", "true")
-	return true, a.answerCreated(w, r, task)
-}
-
-const (
-	// creationLife is how long an Idempotency-Key is remembered.
-	creationLife = 24 * time.Hour
-	maxCreations = 1000
-	// creationsSetting is where they are kept.
-	creationsSetting = "restapi/creations"
-)
-
-// creation is a task that was made by a request with an Idempotency-Key.
-type creation struct {
-	Name string    `json:"name"`
-	Body string    `json:"body"`
-	TID  int64     `json:"tid"`
-	At   time.Time `json:"at"`
-}
-
-// creations are those of the last day, oldest first.
-type creations struct {
-	settings pixivoc.SettingStore
-	turn     chan struct{} // holds one element while a task is being made
-
-	mu   sync.Mutex
-	list []creation
-}
-
-func loadCreations(ctx context.Context, settings pixivoc.SettingStore) (*creations, error) {
-	c := &creations{settings: settings, turn: make(chan struct{}, 1)}
-	if settings == nil {
-		return c, nil
-	}
-	value, err := settings.Setting(ctx, creationsSetting)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(value, &c.list)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", creationsSetting, err)
-	}
-	return c, nil
-}
-
-// lock lets one request at a time make a task, so that the bound on tasks and
-// the keys hold between requests that come together.
-func (c *creations) lock(ctx context.Context) (unlock func(), err error) {
-	select {
-	case c.turn <- struct{}{}:
-		return func() { <-c.turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (c *creations) find(name string) (creation, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at := slices.IndexFunc(c.list, func(each creation) bool {
-		return name != "" && each.Name == name && time.Since(each.At) < creationLife
-	})
-	if at < 0 {
-		return creation{}, false
-	}
-	return c.list[at], true
-}
-
-// add remembers a creation. The caller has the turn.
-func (c *creations) add(ctx context.Context, made creation) error {
-	c.mu.Lock()
-	c.list = slices.DeleteFunc(c.list, func(each creation) bool {
-		return each.Name == made.Name || time.Since(each.At) >= creationLife
-	})
-	if len(c.list) >= maxCreations {
-		c.list = slices.Delete(c.list, 0, len(c.list)-maxCreations+1)
-	}
-	c.list = append(c.list, made)
-	list := slices.Clone(c.list)
-	c.mu.Unlock()
-	if c.settings == nil {
-		return nil
-	}
-	value, err := json.Marshal(list)
 	if err != nil {
 		return err
 	}
-	if err := c.settings.SetSetting(context.WithoutCancel(ctx), creationsSetting, value); err != nil {
-		return fmt.Errorf("save %s: %w", creationsSetting, err)
+	return a.replay(ctx, w, task, start)
+}
+
+// replay answers with a task that was made before. The process may have died
+// before it started the task.
+func (a *API) replay(ctx context.Context, w http.ResponseWriter, task pixivoc.Task, start bool) error {
+	info, err := task.Info(ctx)
+	if err == nil && start && info.State == pixivoc.StateWaitStart {
+		err = task.Start(ctx)
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Idempotency-Replayed", "true")
+	return a.answerCreated(ctx, w, task)
 }

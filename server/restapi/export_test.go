@@ -22,3 +22,9 @@ var CheckJSON = checkJSON
 
 // MergeOptions adds options to those of a link.
 var MergeOptions = mergeOptions
+
+// CreationsName is a setting with creations; there are CreationShards of them.
+var CreationsName = creationsName
+
+// CreationShards is how many settings there are with creations.
+const CreationShards = creationShards

@@ -112,8 +112,10 @@ func asProblem(err error) (p *problem, hidden bool) {
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p, hidden := asProblem(err)
 	switch {
-	case r.Context().Err() != nil:
-		return // nobody reads the answer
+	case hidden && r.Context().Err() != nil:
+		// The caller is gone, or has closed its half of the connection and
+		// still reads. An empty answer would look like success.
+		p = &problem{Status: http.StatusServiceUnavailable, word: "cut_short", Title: "The request was cut short", Detail: "the connection closed while it was served"}
 	case hidden:
 		a.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}

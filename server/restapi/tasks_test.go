@@ -163,12 +163,79 @@ func TestIdempotencyKey_CrashBeforeItIsRemembered(t *testing.T) {
 	body := map[string]any{"type": "Count", "name": "once", "keyword": "2"}
 	var first, second pixivoc.TaskInfo
 	k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&first)
-	require.NoError(t, k.store.SetSetting(t.Context(), "restapi/creations", nil))
+	k.forgetCreations()
 	again := k.newAPI()
 	t.Cleanup(func() { require.NoError(t, again.Close()) })
 	k.server.Config.Handler = again
 	k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&second)
 	assert.Equal(t, first.TID, second.TID)
+}
+
+// forgetCreations removes what is stored of them; a new API knows of none.
+func (k *kit) forgetCreations() {
+	k.t.Helper()
+	removed := 0
+	for shard := range restapi.CreationShards {
+		_, err := k.store.Setting(k.t.Context(), restapi.CreationsName(shard))
+		if err == nil {
+			removed++
+		}
+		require.NoError(k.t, k.store.SetSetting(k.t.Context(), restapi.CreationsName(shard), nil))
+	}
+	require.NotZero(k.t, removed)
+}
+
+// TestIdempotencyKey_ForgottenOnesMixNothing sends two requests with a key that
+// was forgotten, as it is after a day: the same one, and another one.
+func TestIdempotencyKey_ForgottenOnesMixNothing(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	body := map[string]any{"type": "Count", "name": "once", "keyword": "2", "start": true}
+	var first, same, other pixivoc.TaskInfo
+	k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&first)
+	task, err := k.client.Task(t.Context(), first.TID)
+	require.NoError(t, err)
+	_, err = task.Wait(t.Context())
+	require.NoError(t, err)
+	k.forgetCreations()
+	again := k.newAPI()
+	t.Cleanup(func() { require.NoError(t, again.Close()) })
+	k.server.Config.Handler = again
+	answer := k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&same)
+	assert.Equal(t, first.TID, same.TID)
+	assert.Equal(t, "true", answer.header.Get("Idempotency-Replayed"))
+	assert.Equal(t, pixivoc.StateOver, same.State)
+	assert.Equal(t, 1, same.Runs, "it was opened again")
+
+	k.forgetCreations()
+	third := k.newAPI()
+	t.Cleanup(func() { require.NoError(t, third.Close()) })
+	k.server.Config.Handler = third
+	body["keyword"] = "3"
+	k.call("POST", "/tasks", body, "Idempotency-Key", "k").is(201).into(&other)
+	assert.NotEqual(t, first.TID, other.TID)
+	info, err := task.Info(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2, info.Total)
+}
+
+// TestIdempotencyKey_OneWritesLittle: remembering a task must not write all.
+func TestIdempotencyKey_OneWritesLittle(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	for i := range 100 {
+		k.call("POST", "/tasks", map[string]any{"type": "Count", "name": "n", "keyword": "1"}, "Idempotency-Key", fmt.Sprint(i)).is(201)
+	}
+	held := 0
+	for shard := range restapi.CreationShards {
+		value, err := k.store.Setting(t.Context(), restapi.CreationsName(shard))
+		require.NoError(t, err)
+		var list []any
+		require.NoError(t, json.Unmarshal(value, &list))
+		held += len(list)
+		assert.Less(t, len(list), 30)
+	}
+	assert.Equal(t, 100, held)
 }
 
 func TestH10_OpenTasksAreBounded(t *testing.T) {
