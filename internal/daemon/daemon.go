@@ -271,6 +271,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var group sync.WaitGroup
+	group.Go(func() { keepJournal(ctx, d.client, d.logger) })
 	if d.meters != nil {
 		group.Go(func() { d.meters.follow(ctx) })
 	}

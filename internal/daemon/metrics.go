@@ -62,7 +62,7 @@ func (m *meters) follow(ctx context.Context) {
 func (m *meters) write(ctx context.Context, w io.Writer) {
 	states := map[pixivoc.State]uint64{
 		pixivoc.StateWaitStart: 0, pixivoc.StateQueued: 0, pixivoc.StateWaitToken: 0, pixivoc.StateDownloading: 0,
-		pixivoc.StateDiskFull: 0, pixivoc.StateStopped: 0, pixivoc.StateOver: 0, pixivoc.StateError: 0,
+		pixivoc.StateDiskFull: 0, pixivoc.StateStopped: 0, pixivoc.StateScheduled: 0, pixivoc.StateOver: 0, pixivoc.StateError: 0,
 	}
 	var speed int64
 	for info, err := range m.client.Tasks(ctx) {
