@@ -209,16 +209,32 @@ func hang(line string, width, indent int) string {
 	b.WriteString(line[:cut])
 	column = width // so that the next word begins a line
 	for word := range strings.FieldsSeq(line[cut:]) {
-		size := runewidth.StringWidth(word)
-		if column+1+size > width {
-			b.WriteString("\n" + strings.Repeat(" ", indent))
-			column = indent
-		} else {
-			b.WriteByte(' ')
-			column++
+		for _, piece := range pieces(word, width-indent) {
+			size := runewidth.StringWidth(piece)
+			if column+1+size > width {
+				b.WriteString("\n" + strings.Repeat(" ", indent))
+				column = indent
+			} else {
+				b.WriteByte(' ')
+				column++
+			}
+			b.WriteString(piece)
+			column += size
 		}
-		b.WriteString(word)
-		column += size
 	}
 	return b.String()
+}
+
+// pieces cuts a word that is wider than width, as addresses are.
+func pieces(word string, width int) []string {
+	var cut []string
+	for runewidth.StringWidth(word) > width {
+		piece := runewidth.Truncate(word, width, "")
+		if piece == "" { // narrower than one character
+			break
+		}
+		cut = append(cut, piece)
+		word = word[len(piece):]
+	}
+	return append(cut, word)
 }

@@ -172,6 +172,9 @@ func (v *view) taskLines(s screen, width int) []string {
 // statusLine says in words what goes on, in a line no wider than width.
 func (v *view) statusLine(s screen, width int, now time.Time) string {
 	text, st := v.status(now)
+	if st == styleFaint && len(v.tasks) > 1 && v.lead().Running {
+		text = "" // each task says it in its own line
+	}
 	if failed := v.failed(); failed > 0 {
 		rest := fmt.Sprintf("  %d not saved", failed)
 		if runewidth.StringWidth(text)+len(rest) <= width {

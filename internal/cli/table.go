@@ -29,7 +29,11 @@ const tableLabel = 16 // columns of the words at the left
 func (r report) table(s screen) string {
 	var b strings.Builder
 	row := func(label, text string, st style) {
-		fmt.Fprintf(&b, "%s %s\n", s.paint(styleStrong, pad(label, tableLabel-1)), s.paint(st, text))
+		lines := strings.Split(hang(pad(label, tableLabel)+text, s.width-1, tableLabel), "\n")
+		fmt.Fprintf(&b, "%s%s\n", s.paint(styleStrong, lines[0][:tableLabel]), s.paint(st, lines[0][tableLabel:]))
+		for _, line := range lines[1:] {
+			fmt.Fprintln(&b, s.paint(st, line))
+		}
 	}
 	if r.unsaved {
 		row("Recorded", plural(r.allFiles, "entry", "entries"), stylePlain)

@@ -156,7 +156,7 @@ func (w *watch) failure(info pixivoc.TaskInfo, item pixivoc.ItemStatus) string {
 		text += ": " + detail
 	}
 	if w.screen.terminal {
-		text = "  " + wrap(text, w.screen.width-len(mark)-3, strings.Repeat(" ", len(mark)+2))
+		text = strings.TrimPrefix(hang(mark+text, w.screen.width-1, len(mark)+2), mark)
 	}
 	return w.screen.paint(st, mark) + text
 }
