@@ -85,7 +85,7 @@ func (a *API) make(ctx context.Context, given *request, folder string) (added, e
 	for _, name := range resolved.Ignored {
 		given.ignored = append(given.ignored, headerText(name))
 	}
-	running, open := a.view.running(resolved.Aid)
+	running, open := a.view.running(resolved.Aid, a.typeName(resolved.Spec.Type))
 	if running != nil {
 		return a.join(ctx, running)
 	}
@@ -120,6 +120,16 @@ func (a *API) begin(ctx context.Context, task pixivoc.Task, e entry) error {
 	}
 	a.view.register(info, e)
 	return task.Start(ctx)
+}
+
+// typeName returns the name of a task type that may be called by an alias.
+func (a *API) typeName(called string) string {
+	for _, kind := range a.client.Types() {
+		if slices.Contains(kind.Aliases, called) {
+			return kind.Name
+		}
+	}
+	return called
 }
 
 // join answers for a task that is running already. One that was stopped, as

@@ -22,8 +22,8 @@ type API struct {
 	view   *view
 	chores *chores
 	// adding lets one request at a time make a task, so that neither the
-	// bound on tasks nor the rule of one running task for an Aid can be run
-	// around. editing does the same for what is kept of a task.
+	// bound on tasks nor the rule of one running task for an Aid and type can
+	// be run around. editing does the same for what is kept of a task.
 	adding, editing turn
 
 	cancel context.CancelFunc

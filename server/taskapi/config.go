@@ -49,7 +49,7 @@ type Resolved struct {
 	// Spec is the task to make. Its SavePath and Key are not looked at.
 	Spec pixivoc.TaskSpec
 	// Aid is the short name of what is fetched, as "12345" or "user:11". Of
-	// two tasks with the same Aid only one can be running.
+	// the tasks made here with the same Aid and type only one can be running.
 	Aid string
 	// Ignored names options that mean nothing for this address.
 	Ignored []string
@@ -112,8 +112,9 @@ type Config struct {
 	// must only be used where no page can be hostile. None are needed for
 	// programs on the same machine.
 	Hosts, Origins []string
-	// MaxOpenTasks bounds the tasks that wait or run: further ones are
-	// refused with 429.
+	// MaxOpenTasks bounds the tasks that wait to run or run, whoever made
+	// them: further ones are refused with 429. Tasks that were never started,
+	// are stopped, or wait for their schedule do not count.
 	MaxOpenTasks int
 	// Webhooks say how CallBackWebHook is treated.
 	Webhooks Webhooks

@@ -15,10 +15,14 @@
 // The lists show every task of the client that was ever started, whoever made
 // it, and those made here. Running has all that is not finished: Status says
 // whether it is Queued, WaitToken, Downloading, DiskFull or Stopped (by somebody
-// at another door; adding the same Url again lets it go on). Finished has those
-// that are Over or ended in Error, and those that were Cancelled here. An
+// at another door; adding the Url of one that was made here again lets it go on).
+// Finished has those that are Over or ended in Error, those that are Scheduled,
+// with what their last run came to, and those that were Cancelled here. An
 // address that cannot be understood becomes a finished task in Error at once;
 // the newest MaxUnresolved of them are kept.
+//
+// Adding what a task made here does already, waiting or running, is answered with
+// that task. What counts is the Aid, and the type of the task.
 //
 // IsSuccessful is true for a task that is over and of which no item failed.
 // Otherwise ErrorMessage says what was wrong: for a task of which some items

@@ -1,6 +1,10 @@
 package taskapi
 
-import "time"
+import (
+	"time"
+
+	"github.com/pixivoc/pixivoc"
+)
 
 // ParseRequest is parseRequest, for tests.
 func ParseRequest(raw []byte) (url string, options Options, ignored []string, err error) {
@@ -27,4 +31,16 @@ func Number(number float64) string { return string(appendNumber(nil, number)) }
 func Encode(aid, title string, paths ...string) string {
 	task := downloadTask{aid: aid, title: title, paths: paths, created: time.Unix(1, 0)}
 	return string(task.append(nil))
+}
+
+// Shown says how a task of a state is shown.
+type Shown struct {
+	Status                          string
+	Listed, Finished, Open, Success bool
+}
+
+// Show returns how a task of a state is shown that was or was not made here.
+func Show(state pixivoc.State, made bool) Shown {
+	r := &row{info: pixivoc.TaskInfo{State: state}, entry: entry{Made: made}}
+	return Shown{r.status(), r.isShown(), r.isFinished(), r.isOpen(), r.isSuccessful()}
 }

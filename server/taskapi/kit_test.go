@@ -293,7 +293,7 @@ func testTypes() []pixivoc.TaskType {
 			First:  firstItems,
 		}
 	}
-	return []pixivoc.TaskType{
+	types := []pixivoc.TaskType{
 		kind("Count", false, func(_ context.Context, _ pixivoc.Runtime, in number) (out pixivoc.Output, _ error) {
 			out.Record("number", fmt.Sprint(in.N), in)
 			return out, nil
@@ -323,6 +323,8 @@ func testTypes() []pixivoc.TaskType {
 			return out, err
 		}),
 	}
+	types[2].Aliases = []string{"Pause"} // of Wait
+	return types
 }
 
 func firstItems(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error] {

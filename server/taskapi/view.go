@@ -48,8 +48,13 @@ func isActive(state pixivoc.State) bool {
 	return false
 }
 
-func hasEnded(state pixivoc.State) bool {
-	return state == pixivoc.StateOver || state == pixivoc.StateError
+// hasEnded says whether a task of that state has ended, or a run of it has and
+// the next one is not due yet.
+func hasEnded(state pixivoc.State) bool { return isDone(state) || state == pixivoc.StateError }
+
+// isDone says whether nothing is left to be done of a task of that state.
+func isDone(state pixivoc.State) bool {
+	return state == pixivoc.StateOver || state == pixivoc.StateScheduled
 }
 
 func (r *row) isCancelled() bool { return !r.entry.CancelledAt.IsZero() && !hasEnded(r.info.State) }
@@ -59,14 +64,14 @@ func (r *row) isShown() bool {
 	return r.entry.HiddenAt.IsZero() && (r.entry.Made || r.info.State != pixivoc.StateWaitStart)
 }
 
-// isOpen says whether the task counts for MaxOpenTasks.
+// isOpen says whether the task counts for MaxOpenTasks: whether it waits to run,
+// as one that was made here does from the first, or runs.
 func (r *row) isOpen() bool {
-	return !r.isCancelled() && (isActive(r.info.State) || r.info.State == pixivoc.StateWaitStart)
+	isBegun := r.entry.Made && r.info.State == pixivoc.StateWaitStart
+	return !r.isCancelled() && (isActive(r.info.State) || isBegun)
 }
 
-func (r *row) isSuccessful() bool {
-	return r.info.State == pixivoc.StateOver && r.info.Failed == 0
-}
+func (r *row) isSuccessful() bool { return isDone(r.info.State) && r.info.Failed == 0 }
 
 func (r *row) createdAt() time.Time {
 	if r.entry.CreatedAt.IsZero() {
@@ -82,7 +87,7 @@ func (r *row) finishedAt() time.Time {
 		return time.Time{}
 	case r.isCancelled():
 		return r.entry.CancelledAt
-	case r.info.State == pixivoc.StateOver && !r.info.FinishedAt.IsZero():
+	case isDone(r.info.State) && !r.info.FinishedAt.IsZero():
 		return r.info.FinishedAt
 	case !r.entry.EndedAt.IsZero():
 		return r.entry.EndedAt
@@ -107,7 +112,7 @@ func (r *row) progress() float64 {
 		return 1
 	}
 	done := r.info.Now
-	if r.info.State == pixivoc.StateOver {
+	if isDone(r.info.State) {
 		done -= r.info.Failed
 	}
 	return float64(done) / float64(max(r.info.Total, 1))
@@ -130,7 +135,7 @@ func (r *row) reason() string {
 		return "cancelled"
 	case r.info.Error != "":
 		return r.info.Error
-	case r.info.State == pixivoc.StateOver && r.info.Failed > 0 && r.details.failures == "":
+	case isDone(r.info.State) && r.info.Failed > 0 && r.details.failures == "":
 		return strconv.Itoa(r.info.Failed) + " items failed"
 	}
 	return r.details.failures
@@ -335,16 +340,18 @@ func (v *view) lists() (running, finished []listed) {
 	return running, finished
 }
 
-// running returns the running task of an Aid, and counts the tasks that wait or
-// run.
-func (v *view) running(aid string) (found *row, open int) {
+// running returns the running task of an Aid and type that was made here, and
+// counts the tasks that wait or run. What a task of another door was asked for
+// is not known, so it is not taken for what is asked for here.
+func (v *view) running(aid, typeName string) (found *row, open int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, r := range v.rows {
 		if r.isOpen() {
 			open++
 		}
-		if r.aid == aid && r.isShown() && !r.isFinished() && (found == nil || r.info.TID < found.info.TID) {
+		isSame := r.entry.Made && r.aid == aid && r.info.TypeName == typeName
+		if isSame && r.isShown() && !r.isFinished() && (found == nil || r.info.TID < found.info.TID) {
 			found = r
 		}
 	}
