@@ -4,6 +4,6 @@ import "time"
 
 // Bounds for what another goroutine brings about.
 const (
-	waitLong = 10 * time.Second
+	waitLong = time.Minute
 	waitStep = 5 * time.Millisecond
 )
