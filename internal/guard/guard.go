@@ -32,7 +32,8 @@ type Config struct {
 	// addressed. They are compared without port and without regard to case.
 	Hosts []string
 	// Origins are the web origins, such as "http://localhost:8080", whose
-	// pages may use the door. They cannot use its cookies. "*" allows every
+	// pages may use the door. They cannot use its cookies: the handler does
+	// not see those of requests that name another origin. "*" allows every
 	// page and must only be used where no credential is ambient.
 	Origins []string
 	// MaxBody bounds request bodies in bytes; 0 means DefaultMaxBody.
@@ -106,6 +107,9 @@ func (g *Guard) Wrap(next http.Handler) http.Handler {
 			w.Header().Set("Connection", "close")
 			g.config.Refuse(w, r, http.StatusRequestEntityTooLarge, "the body is too large")
 			return
+		}
+		if isForeign(r) {
+			r.Header.Del("Cookie") // of the door's own pages
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = g.bound(w, r)

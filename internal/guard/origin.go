@@ -104,6 +104,18 @@ func isSame(r *http.Request, text string) bool {
 		(address.Scheme == "https" || address.Scheme == "http" && r.TLS == nil)
 }
 
+// isForeign says whether a request comes from a page of another origin, allowed
+// or not. SameSite does not keep cookies off such requests: all ports of a host
+// are one site.
+func isForeign(r *http.Request) bool {
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
+		referer := r.Header.Get("Referer") // of an old browser
+		return referer != "" && !isSame(r, referer)
+	}
+	return len(origins) > 1 || !isSame(r, origins[0])
+}
+
 // isForged says whether a browser sent the request for a page that may not.
 func (g *Guard) isForged(r *http.Request, allowed bool) bool {
 	// A browser may fetch a link before anybody follows it.
