@@ -3,7 +3,7 @@
 //
 // Passwords are kept as argon2id hashes (RFC 9106), tokens as SHA-256 of 256
 // random bits; neither can be read back. Guessing is slowed, for each address
-// and for each account, but nobody can lock the owner out: see Check.
+// and for each account, but hardly anybody can lock the owner out: see Check.
 package credential
 
 import (
@@ -129,7 +129,7 @@ func Open(ctx context.Context, store SettingStore, options Options) (*Book, erro
 	b := &Book{
 		options:  options,
 		hashing:  newHashing(options),
-		throttle: newThrottle(),
+		throttle: newThrottle(options.Clock()),
 		saver:    newSaver(store, options.Prefix+"/accounts"),
 		accounts: map[string]*account{},
 	}
@@ -266,9 +266,15 @@ func (b *Book) find(name string) *account {
 // are looked at only after 1, 2, 4 … 60 s. An account that is guessed at from
 // many addresses makes each address that never logged in to it wait in the
 // same way before its attempt, counted from the first time it asks. So a
-// guesser is slow however many addresses he has, and the owner, who comes back
-// when he was told to, is in within two minutes. Repeating one and the
-// same wrong password, as a program with an old one does, counts once.
+// guesser is slow however many addresses he has. Repeating one and the same
+// wrong password, as a program with an old one does, counts once.
+//
+// Who comes back when he was told to is looked at apart from those who try
+// something else each time. So the owner is in within two minutes, also from
+// the address of a guesser who does not wait. One who does, with each of his
+// guesses, takes the owner's turns at that address for as long as he goes on,
+// and a flood of more than twenty thousand attempts a second pushes the
+// owner's out; neither has an effect at other addresses.
 func (b *Book) Check(ctx context.Context, name, password string, remote netip.Addr) (Account, error) {
 	if len(name) > maxName || len(password) > maxPassword || password == "" {
 		return Account{}, ErrWrong

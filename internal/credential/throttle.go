@@ -37,15 +37,19 @@ type throttle struct {
 	addresses map[netip.Prefix]*address
 	targets   map[string]*target
 	strangers int // targets that are not accounts
+	waiting   *waiting
 }
 
 // address is what is known of the attempts from one address.
 type address struct {
 	failures int
 	open     time.Time // when the next attempt is looked at
-	last     time.Time
-	wrong    []mark // the last few wrong attempts, oldest first
-	flying   []mark // attempts that are being looked at
+	// again is when the next of those is looked at that came before, were told
+	// to wait, and come back. Others never make it later.
+	again  time.Time
+	last   time.Time
+	wrong  []mark // the last few wrong attempts, oldest first
+	flying []mark // attempts that are being looked at
 }
 
 // mark stands for a name with a password. It is made with a key that lives as
@@ -62,8 +66,11 @@ type target struct {
 	homes    []netip.Prefix             // that logged in, oldest first
 }
 
-func newThrottle() *throttle {
-	return &throttle{key: random(sha256.Size), addresses: map[netip.Prefix]*address{}, targets: map[string]*target{}}
+func newThrottle(now time.Time) *throttle {
+	return &throttle{
+		key: random(sha256.Size), addresses: map[netip.Prefix]*address{}, targets: map[string]*target{},
+		waiting: newWaiting(now),
+	}
 }
 
 // attempt is one that was admitted. It counts as failed until it is known to
@@ -76,9 +83,20 @@ type attempt struct {
 	mark     mark
 	// counted is false for one that came while the same was being looked at:
 	// many programs that log in at once are no guessers.
-	counted       bool
-	before, after time.Time // address.open
-	ticket        time.Time // that was used up, or zero
+	counted bool
+	open    change    // of address.open
+	again   change    // of address.again
+	ticket  time.Time // that was used up, or zero
+}
+
+// change is what an attempt made of a time.
+type change struct{ before, after time.Time }
+
+// undo takes the change back unless there was another one since.
+func (c change) undo(at *time.Time) {
+	if at.Equal(c.after) {
+		*at = c.before
+	}
 }
 
 // admit lets an attempt pass or refuses it with ErrWrong, when the same one
@@ -90,30 +108,51 @@ func (t *throttle) admit(now time.Time, name, password string, remote netip.Addr
 	source, goal := t.source(from, now), t.goal(name, exists, now)
 	a := &attempt{
 		throttle: t, address: source, target: goal, from: from,
-		mark: t.mark(goal.version, name, password), before: source.open,
+		mark: t.mark(goal.version, name, password),
 	}
 	if slices.Contains(source.wrong, a.mark) {
 		return nil, ErrWrong
 	}
 	if !slices.Contains(source.flying, a.mark) {
-		if wait := max(source.open.Sub(now), goal.wait(from, now)); wait > 0 {
-			return nil, &ThrottledError{Wait: wait}
+		wait := max(source.open.Sub(now), goal.wait(from, now))
+		isReturn := wait > 0
+		if isReturn {
+			if wait = t.waitAgain(a, now, wait); wait > 0 {
+				return nil, &ThrottledError{Wait: wait}
+			}
+		} else {
+			a.ticket = goal.tickets[from]
+			delete(goal.tickets, from)
 		}
-		a.ticket = goal.tickets[from]
-		delete(goal.tickets, from)
-		a.count(now)
+		a.count(now, isReturn)
 	}
 	source.flying = append(source.flying, a.mark)
 	return a, nil
 }
 
-func (a *attempt) count(now time.Time) {
+// waitAgain returns how long an attempt must wait that comes while its address
+// or account has to. Of those that came before and come back, one is looked at
+// as often as one of the others is.
+func (t *throttle) waitAgain(a *attempt, now time.Time, wait time.Duration) time.Duration {
+	if a.address.again.IsZero() {
+		a.address.again = now.Add(wait)
+	}
+	due := t.waiting.due(waiter{a.from, a.mark}, now)
+	return max(due.Sub(now), a.address.again.Sub(now), 0)
+}
+
+func (a *attempt) count(now time.Time, isReturn bool) {
 	a.counted = true
 	a.address.failures++
-	a.address.open, a.address.last = now.Add(waitAfter(a.address.failures-freeFailures)), now
-	a.after = a.address.open
 	a.target.failures++
-	a.target.last = now
+	a.address.last, a.target.last = now, now
+	wait := waitAfter(a.address.failures - freeFailures)
+	a.open = change{a.address.open, now.Add(wait)}
+	a.address.open = a.open.after
+	if isReturn {
+		a.again = change{a.address.again, now.Add(max(wait, a.target.delay(a.from)))}
+		a.address.again = a.again.after
+	}
 }
 
 // failed keeps the attempt counted.
@@ -167,9 +206,8 @@ func (a *attempt) uncount() {
 	}
 	a.address.failures = max(a.address.failures-1, 0)
 	a.target.failures = max(a.target.failures-1, 0)
-	if a.address.open.Equal(a.after) {
-		a.address.open = a.before
-	}
+	a.open.undo(&a.address.open)
+	a.again.undo(&a.address.again)
 }
 
 // renew makes wrong attempts at an account unknown, because its password may
@@ -265,8 +303,8 @@ func (t *throttle) forgetStranger() {
 // is guessed at. The wait begins when the address first asks and is not made
 // longer by what others do, so whoever comes back in time is looked at.
 func (g *target) wait(from netip.Prefix, now time.Time) time.Duration {
-	wait := waitAfter(g.failures + 1 - freeAccountFailures)
-	if wait == 0 || slices.Contains(g.homes, from) {
+	wait := g.delay(from)
+	if wait == 0 {
 		return 0
 	}
 	due, waits := g.tickets[from]
@@ -281,6 +319,14 @@ func (g *target) wait(from netip.Prefix, now time.Time) time.Duration {
 		g.last = now
 	}
 	return max(due.Sub(now), 0)
+}
+
+// delay is how long a guess at the name costs an address that never logged in.
+func (g *target) delay(from netip.Prefix) time.Duration {
+	if slices.Contains(g.homes, from) {
+		return 0
+	}
+	return waitAfter(g.failures + 1 - freeAccountFailures)
 }
 
 // forgetTickets drops those whose owner did not come back.
