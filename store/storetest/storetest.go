@@ -71,7 +71,26 @@ func Run(t *testing.T, open func(t testing.TB) pixivoc.Store, options ...Option)
 	for _, option := range options {
 		option(s)
 	}
+	s.runAll(t, core())
 	s.runAll(t, map[string]func(*fixture){
+		"Recorded":          testRecorded,
+		"Archive":           testArchive,
+		"ArchiveCommit":     testArchiveCommit,
+		"ArchiveConcurrent": testArchiveConcurrent,
+	})
+	if s.reopen != nil {
+		s.runAll(t, map[string]func(*fixture){
+			"ReopenKeeps":     testReopenKeeps,
+			"ReopenVoids":     testReopenVoids,
+			"ReopenNumbers":   testReopenNumbers,
+			"ReopenAfterBusy": testReopenAfterBusy,
+		})
+	}
+}
+
+// core are the tests of tasks, items and records.
+func core() map[string]func(*fixture) {
+	return map[string]func(*fixture){
 		"Settings":                testSettings,
 		"CreateTask":              testCreateTask,
 		"CreateTaskRefused":       testCreateTaskRefused,
@@ -108,10 +127,6 @@ func Run(t *testing.T, open func(t testing.TB) pixivoc.Store, options ...Option)
 		"Records":                 testRecords,
 		"RecordBounds":            testRecordBounds,
 		"RecordSeq":               testRecordSeq,
-		"Recorded":                testRecorded,
-		"Archive":                 testArchive,
-		"ArchiveCommit":           testArchiveCommit,
-		"ArchiveConcurrent":       testArchiveConcurrent,
 		"DeleteTask":              testDeleteTask,
 		"DeleteTaskConcurrent":    testDeleteTaskConcurrent,
 		"S5_PagesWhileWriting":    testPagesWhileWriting,
@@ -121,14 +136,6 @@ func Run(t *testing.T, open func(t testing.TB) pixivoc.Store, options ...Option)
 		"ClosedWhileBusy":         testClosedWhileBusy,
 		"C4_ContextCancelled":     testContextCancelled,
 		"C4_ContextWhileBusy":     testContextWhileBusy,
-	})
-	if s.reopen != nil {
-		s.runAll(t, map[string]func(*fixture){
-			"ReopenKeeps":     testReopenKeeps,
-			"ReopenVoids":     testReopenVoids,
-			"ReopenNumbers":   testReopenNumbers,
-			"ReopenAfterBusy": testReopenAfterBusy,
-		})
 	}
 }
 
