@@ -2,11 +2,11 @@ package dataapi
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -119,8 +119,8 @@ func (a *API) asFailure(r *http.Request, err error) *failure {
 		return errTask
 	case errors.Is(err, pixivoc.ErrClosed):
 		return errUnavailable
-	case r.Context().Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
-		return errUnavailable // nobody reads it
+	case r.Context().Err() != nil:
+		return errUnavailable // the caller is gone, or has closed its half of the connection
 	}
 	a.log.ErrorContext(r.Context(), "serve data API", "path", routePath(r), "error", err)
 	return errServer
@@ -155,15 +155,26 @@ func (a *API) write(w http.ResponseWriter, status int, value any) {
 	send(w, status, body)
 }
 
-// sendTimeout is how long a reader may take for an answer.
-const sendTimeout = 2 * time.Minute
+const (
+	// sendTimeout is how long a reader may take for a piece of an answer.
+	sendTimeout = 30 * time.Second
+	// sendPiece is a piece of an answer, in bytes.
+	sendPiece = 64 << 10
+)
 
-// send writes an answer. A reader that is gone needs none. The server takes
-// the deadline back before the next request.
+// send writes an answer. A reader that is gone needs none; a slow one may take
+// its time as long as it reads. The server takes the deadline back before the
+// next request.
 func send(w http.ResponseWriter, status int, body []byte) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendTimeout)) // not there in some tests
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(sendTimeout)) // not there in some tests
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	for piece := range slices.Chunk(body, sendPiece) {
+		_ = control.SetWriteDeadline(time.Now().Add(sendTimeout))
+		if _, err := w.Write(piece); err != nil {
+			return
+		}
+	}
 }
 
 func compact(value any) ([]byte, error) {

@@ -150,8 +150,8 @@ func (a *API) serveCall(to route, c *call) (err error) {
 // maxToken bounds what is looked at as a token, in bytes.
 const maxToken = 512
 
-// authenticate knows access tokens in the Authorization header, and no other
-// place.
+// authenticate knows access tokens, and the tokens for scripts that every door
+// takes, in the Authorization header and no other place.
 func (a *API) authenticate(r *http.Request) (Account, error) {
 	lines := r.Header.Values("Authorization")
 	if len(lines) != 1 {
@@ -162,11 +162,13 @@ func (a *API) authenticate(r *http.Request) (Account, error) {
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
 		return Account{}, errUnauthorized
 	}
-	account, err := a.config.Accounts.Look(r.Context(), kindAccess, token)
-	if errors.Is(err, ErrWrong) {
-		return Account{}, errUnauthorized
+	for _, kind := range []string{kindAccess, credential.KindBearer} {
+		account, err := a.config.Accounts.Look(r.Context(), kind, token)
+		if !errors.Is(err, ErrWrong) {
+			return account, err
+		}
 	}
-	return account, err
+	return Account{}, errUnauthorized
 }
 
 // remoteAddress is where a request comes from; the zero Addr when that is not

@@ -139,18 +139,29 @@ const (
 	statusNeverRun = 5
 )
 
-func statusOf(state pixivoc.State) int {
-	switch state {
-	case pixivoc.StateDownloading:
-		return statusRunning
-	case pixivoc.StateQueued, pixivoc.StateWaitToken, pixivoc.StateDiskFull:
-		return statusWaiting
-	case pixivoc.StateOver:
-		return statusFinished
-	case pixivoc.StateWaitStart:
-		return statusNeverRun
+// statuses has a row for every state of the kernel.
+var statuses = [...]struct {
+	state  pixivoc.State
+	status int
+}{
+	{pixivoc.StateWaitStart, statusNeverRun},
+	{pixivoc.StateQueued, statusWaiting},
+	{pixivoc.StateWaitToken, statusWaiting},
+	{pixivoc.StateDownloading, statusRunning},
+	{pixivoc.StateDiskFull, statusWaiting},
+	{pixivoc.StateStopped, statusStopped},
+	{pixivoc.StateScheduled, statusWaiting}, // for its next run
+	{pixivoc.StateOver, statusFinished},
+	{pixivoc.StateError, statusStopped}, // Start tries again
+}
+
+func statusOf(state pixivoc.State) (status int, known bool) {
+	for _, row := range statuses {
+		if row.state == state {
+			return row.status, true
+		}
 	}
-	return statusStopped // Stopped, and Error, which Start tries again
+	return statusStopped, false
 }
 
 // listStatuses leaves out tasks that are not there, unless none is.
@@ -171,7 +182,8 @@ func (a *API) listStatuses(c *call) error {
 		if err != nil {
 			return err
 		}
-		list = append(list, statusView{id, info.TaskName, statusOf(info.State)})
+		status, _ := statusOf(info.State)
+		list = append(list, statusView{id, info.TaskName, status})
 	}
 	if len(list) == 0 && len(ids) > 0 {
 		return errTask

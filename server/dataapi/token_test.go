@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"mime/multipart"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pixivoc/pixivoc/internal/credential"
 	"github.com/pixivoc/pixivoc/server/dataapi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -248,4 +250,21 @@ func TestT9_ExpiryByTheWallClock(t *testing.T) {
 	k.clock.add(31 * 24 * time.Hour)
 	code, _ := k.send(post("/token", form("grant_type", "refresh_token", "refresh_token", p.Refresh)))
 	assert.Equal(t, http.StatusBadRequest, code, "refresh tokens end as well")
+}
+
+// A token for scripts opens every door, with the scopes of its account.
+func TestToken_ForScripts(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	account, err := k.book.Check(t.Context(), "reader", password, netip.MustParseAddr("127.0.0.1"))
+	require.NoError(t, err)
+	k.token, err = k.book.Issue(t.Context(), account, credential.KindBearer, time.Hour)
+	require.NoError(t, err)
+	code, body := k.call(get("/api/TaskGroup"))
+	assert.Equal(t, http.StatusOK, code, body)
+	code, _ = k.call(post("/api/task/StartTask?taskId=1", ""))
+	assert.Equal(t, http.StatusForbidden, code)
+	require.NoError(t, k.book.Revoke(t.Context(), credential.KindBearer, k.token))
+	code, _ = k.call(get("/api/TaskGroup"))
+	assert.Equal(t, http.StatusUnauthorized, code)
 }
