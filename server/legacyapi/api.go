@@ -96,8 +96,9 @@ type Config struct {
 	// 0 means DefaultSessionLife. A restart of the program may lengthen it to
 	// twice that.
 	SessionLife time.Duration
-	// MaxOpenTasks bounds the tasks that are not over: further ones are
-	// refused until some are over or deleted. 0 means DefaultMaxOpenTasks.
+	// MaxOpenTasks bounds the tasks that wait or run, and ten times as many
+	// bound those that are not over: further ones are refused until some are
+	// over, stopped or deleted. 0 means DefaultMaxOpenTasks.
 	MaxOpenTasks int
 	// Logger gets the errors whose details callers do not see. Nil discards.
 	Logger *slog.Logger

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -113,6 +116,18 @@ func TestEnvironmentOfOtherDoors(t *testing.T) {
 	assert.Empty(t, k.client.Env().Proxy)
 }
 
+// states are all values of pixivoc.State.
+func states(t *testing.T) (all []pixivoc.State) {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "..", "task.go"))
+	require.NoError(t, err)
+	for _, found := range regexp.MustCompile(`State[A-Z]\w+ +State = "(\w+)"`).FindAllSubmatch(source, -1) {
+		all = append(all, pixivoc.State(found[1]))
+	}
+	require.GreaterOrEqual(t, len(all), 9)
+	return all
+}
+
 func TestWordsOfStates(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -121,7 +136,7 @@ func TestWordsOfStates(t *testing.T) {
 		state pixivoc.State
 		over  bool
 	}
-	for given, want := range map[row]row{
+	table := map[row]row{
 		{"GetWorkDetails", pixivoc.StateWaitStart, false}:    {"Init", "WaitStart", false},
 		{"GetWorkDetails", pixivoc.StateQueued, false}:       {"GetWorkDetails", "Downloading", false},
 		{"GetPageUrls", pixivoc.StateWaitToken, false}:       {"GetPageUrls", "WaitToken", false},
@@ -129,9 +144,14 @@ func TestWordsOfStates(t *testing.T) {
 		{"DownloadPicture", pixivoc.StateDownloading, false}: {"DownloadPictures", "Downloading", false},
 		{"DownloadPicture", pixivoc.StateDiskFull, false}:    {"DownloadPictures", "Downloading", false},
 		{"DownloadPicture", pixivoc.StateStopped, false}:     {"DownloadPictures", "Stopped", false},
+		{"DownloadPicture", pixivoc.StateScheduled, false}:   {"DownloadPictures", "Stopped", false},
 		{"TaskOver", pixivoc.StateOver, true}:                {"Over", "Over", true},
 		{"DownloadPicture", pixivoc.StateError, false}:       {"Error", "Error", true},
-	} {
+	}
+	for _, state := range states(t) {
+		assert.True(t, slices.ContainsFunc(slices.Collect(maps.Keys(table)), func(r row) bool { return r.state == state }), "%s has no word", state)
+	}
+	for given, want := range table {
 		info := pixivoc.TaskInfo{TID: 9, TaskName: "x", TypeName: "UserWorks", SavePath: "/y", StageName: given.stage, State: given.state, Over: given.over, Now: 2, Total: 5}
 		assert.Equal(t, []any{want.over, int64(9), "x", "UserWorks", "/y", want.stage, string(want.state), 3, 5}, k.api.Details(info))
 	}

@@ -294,20 +294,31 @@ func TestMultipartForms(t *testing.T) {
 	}
 }
 
-// TestH10_TasksAreBounded: those that are over do not count.
+// TestH10_TasksAreBounded: those that wait for their start, were stopped, or
+// are over do not count.
 func TestH10_TasksAreBounded(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, func(c *legacyapi.Config) { c.MaxOpenTasks = 3 }).signIn().logIn()
-	var last int64
-	for i := range 3 {
-		last = k.create("workDetails", fmt.Sprint(i))
+	k := newKit(t, func(c *legacyapi.Config) { c.MaxOpenTasks = 2 }).signIn().logIn()
+	var tids []int64
+	for i := range 5 {
+		tids = append(tids, k.create("singleWork", fmt.Sprint(i)))
+	}
+	for _, tid := range tids[:2] {
+		k.post("/operation/startTask", fmt.Sprint("tid=", tid)).is(`{"result":[true,""],"status":true}`)
+	}
+	form := url.Values{"keyWord": {"7"}, "taskName": {"x"}, "savePath": {k.folder}}
+	k.post("/create/singleWork", form.Encode()).is(noTask)
+	k.post("/operation/stopTask", fmt.Sprint("tid=", tids[0])).is(`{"result":[true,""],"status":true}`)
+	k.create("singleWork", "x")
+	assert.Equal(t, 6, k.tasks())
+}
+
+// TestH10_UnfinishedTasksAreBounded makes tasks and never starts one.
+func TestH10_UnfinishedTasksAreBounded(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, func(c *legacyapi.Config) { c.MaxOpenTasks = 1 }).signIn().logIn()
+	for i := range 10 {
+		k.create("workDetails", fmt.Sprint(i))
 	}
 	k.post("/create/workDetails", "keyWord=1&taskName=x").is(noTask)
-	task, err := k.client.Task(t.Context(), last)
-	require.NoError(t, err)
-	k.post("/operation/startTask", fmt.Sprint("tid=", last)).is(`{"result":[true,""],"status":true}`)
-	_, err = task.Wait(t.Context())
-	require.NoError(t, err)
-	k.create("workDetails", "x")
-	assert.Equal(t, 4, k.tasks())
 }

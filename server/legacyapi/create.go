@@ -10,6 +10,10 @@ import (
 	"github.com/pixivoc/pixivoc"
 )
 
+// unfinishedFactor is how many tasks that are not over there may be for each
+// that may wait or run: a creation starts nothing.
+const unfinishedFactor = 10
+
 // maxSavePath bounds a save path, in bytes (PATH_MAX of Linux).
 const maxSavePath = 4096
 
@@ -105,17 +109,20 @@ func (a *API) add(ctx context.Context, spec pixivoc.TaskSpec) (pixivoc.TaskInfo,
 	case <-ctx.Done():
 		return pixivoc.TaskInfo{}, ctx.Err()
 	}
-	open := 0
+	open, unfinished := 0, 0
 	for info, err := range a.client.Tasks(ctx) {
-		if err != nil {
+		switch {
+		case err != nil:
 			return pixivoc.TaskInfo{}, err
-		}
-		if !info.Over {
+		case isOpen(info):
 			open++
 		}
+		if !info.Over {
+			unfinished++
+		}
 	}
-	if open >= a.config.MaxOpenTasks {
-		a.log.Warn("task refused: too many are not over", "tasks", open)
+	if open >= a.config.MaxOpenTasks || unfinished >= unfinishedFactor*a.config.MaxOpenTasks {
+		a.log.Warn("task refused: too many wait, run or are not over", "open", open, "unfinished", unfinished)
 		return pixivoc.TaskInfo{}, &pixivoc.FieldError{Field: "MaxOpenTasks", Reason: "is reached"}
 	}
 	task, err := a.client.Create(ctx, spec)

@@ -60,14 +60,26 @@ func stageWord(info pixivoc.TaskInfo) string {
 	return info.StageName
 }
 
-// stateWord returns PixivOC's word for a state. The states that it did not
-// have are of tasks which were started and can be stopped.
+// stateWord returns PixivOC's word for a state. Of those that it did not have,
+// two are of tasks which were started and can be stopped; one that waits for
+// its schedule can be started, like one that was stopped.
 func stateWord(state pixivoc.State) string {
 	switch state {
 	case pixivoc.StateQueued, pixivoc.StateDiskFull:
 		state = pixivoc.StateDownloading
+	case pixivoc.StateScheduled:
+		state = pixivoc.StateStopped
 	}
 	return string(state)
+}
+
+// isOpen says whether a task waits to run or runs.
+func isOpen(info pixivoc.TaskInfo) bool {
+	switch info.State {
+	case pixivoc.StateQueued, pixivoc.StateWaitToken, pixivoc.StateDownloading, pixivoc.StateDiskFull:
+		return true
+	}
+	return false
 }
 
 // withTask says whether there is a task of the TID that the caller names,
