@@ -6,10 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 // packagesInDocuments are what the Go code of the documents may use.
@@ -104,6 +107,39 @@ func TestDocuments_LinksLead(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(document), link[1])); err != nil {
 				t.Errorf("%s links to %s: %v", document, link[1], err)
 			}
+		}
+	}
+}
+
+// TestDocuments_Options holds the table of options to what pixiv takes, and
+// tries its templates and filters.
+func TestDocuments_Options(t *testing.T) {
+	t.Parallel()
+	var taken []string
+	for field := range reflect.TypeFor[pixiv.Options]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		taken = append(taken, name)
+	}
+	slices.Sort(taken)
+	for _, document := range []string{"docs/options.md", "docs/options.zh-CN.md"} {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| `--[a-z-]+` \\| `(.*?)`").FindAllStringSubmatch(string(text), -1) {
+			told = append(told, row[1])
+			var options pixiv.Options
+			if err := json.Unmarshal([]byte(`{"`+row[1]+`":`+row[2]+`}`), &options); err != nil {
+				t.Errorf("%s: %s: %v", document, row[1], err)
+			}
+			if _, err := pixiv.PreviewPath(options, pixiv.PathSample{}); err != nil {
+				t.Errorf("%s: %s: %v", document, row[1], err)
+			}
+		}
+		slices.Sort(told)
+		if !slices.Equal(told, taken) {
+			t.Errorf("%s tells of %v, taken are %v", document, told, taken)
 		}
 	}
 }
