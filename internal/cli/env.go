@@ -118,13 +118,9 @@ func envEntries() []envEntry {
 				return err
 			}},
 		{"daily-cap", "", func(e pixivoc.Env) string { return strconv.Itoa(e.DailyCap) },
-			func(patch *pixivoc.EnvPatch, text string) error {
-				count, err := strconv.Atoi(text)
-				if err != nil {
-					return fmt.Errorf("%q is not a whole number", text)
-				}
-				patch.DailyCap = &count
-				return nil
+			func(patch *pixivoc.EnvPatch, text string) (err error) {
+				patch.DailyCap, err = parseCap(text)
+				return err
 			}},
 		{"quiet-hours", "", func(e pixivoc.Env) string { return e.QuietHours },
 			func(patch *pixivoc.EnvPatch, text string) error { patch.QuietHours = &text; return nil }},
@@ -140,6 +136,14 @@ func envEntries() []envEntry {
 func parseDuration(text string) (*time.Duration, error) {
 	duration, err := parseSeconds(text)
 	return &duration, err
+}
+
+func parseCap(text string) (*int, error) {
+	count, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a whole number", text)
+	}
+	return &count, nil
 }
 
 func findEnv(name string) (envEntry, error) {
