@@ -15,17 +15,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 const importLong = `Take over what other programs have saved, into the archive of what was ever
 saved. Files stay where they are; nothing is downloaded or moved, and importing
-again changes nothing.
+again changes nothing. What is in the archive is left out by commands with
+--skip-archived, whichever program or task saved it:
 
-The archive has a key for each picture, pixiv:ID_pN with N from 0, as in
-pixiv:59580629_p0.`
+  pixivoc user 11 --skip-archived`
 
-// archiveKey is the key of a picture in the archive.
-func archiveKey(id string, page int) string { return "pixiv:" + id + "_p" + strconv.Itoa(page) }
+// archiveKey is the key of a picture in the archive, or of an animation.
+func archiveKey(digits string, page int, animation bool) (string, bool) {
+	id, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || id < 1 {
+		return "", false
+	}
+	kind := pixiv.TypeIllust
+	if animation {
+		kind = pixiv.TypeUgoira
+	}
+	return pixiv.ArchiveKey(kind, pixiv.ID(id), page), true
+}
 
 func (a *app) importCommand() *cobra.Command {
 	cmd := group("import", "Take over what other programs have saved", importLong)

@@ -98,8 +98,11 @@ func galleryDLKey(entry string) (string, bool) {
 	if found[2] != "" {
 		page, _ = strconv.Atoi(found[2])
 	}
-	return archiveKey(found[1], page), true
+	return archiveKey(found[1], page, strings.HasSuffix(entry, ".zip"))
 }
+
+// maxPages is more than a work of Pixiv has.
+const maxPages = 10_000
 
 // pixivUtil2Query lists pages: those of works with several have rows of their
 // own, a work without such rows has one page. Without a file nothing was saved.
@@ -116,10 +119,11 @@ func readPixivUtil2(ctx context.Context, name string, count *importCount) iter.S
 		if err := row.Scan(&id, &page); err != nil {
 			return nil, err
 		}
-		if id < 1 || page > 10_000 {
+		key, ok := archiveKey(strconv.FormatInt(id, 10), int(min(page, maxPages)), false)
+		if !ok || page > maxPages {
 			count.foreign++
 			return nil, nil
 		}
-		return []string{archiveKey(strconv.FormatInt(id, 10), int(page))}, nil
+		return []string{key}, nil
 	})
 }

@@ -78,7 +78,7 @@ func pictureKey(name string) (string, bool) {
 	if found[2] != "" {
 		page, _ = strconv.Atoi(found[2])
 	}
-	return archiveKey(found[1], page), true
+	return archiveKey(found[1], page, found[2] == "")
 }
 
 // decodeWhole says whether a file holds a whole picture, or a whole archive of

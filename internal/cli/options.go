@@ -27,6 +27,7 @@ type workFlags struct {
 	revision   string
 	fileTime   string
 	metadata   []string
+	archived   bool
 }
 
 // addWorkFlags defines the flags that whatever saves works has in common.
@@ -42,6 +43,7 @@ func (w *workFlags) addWorkFlags(cmd *cobra.Command) {
 	flags.StringVar(&w.revision, "revision", "", "`what` to do with a picture that its artist replaced: keep both, or replace (neither)")
 	flags.StringVar(&w.fileTime, "file-time", "", "`time` of the files: upload, when the work was published, or saved (saved)")
 	flags.StringSliceVar(&w.metadata, "metadata", nil, "`files` beside the pictures of a work: json, xmp, text, with commas")
+	flags.BoolVar(&w.archived, "skip-archived", false, "leave out what was ever saved, by any task or what was imported")
 	for _, name := range workFlagNames() {
 		_ = flags.SetAnnotation(name, flagGroup, []string{groupWorks})
 	}
@@ -55,7 +57,7 @@ func (w *workFlags) addWorkFlags(cmd *cobra.Command) {
 }
 
 func workFlagNames() []string {
-	return []string{"path", "multi-path", "pages", "filter", "block-user", "block-tag", "delay", "revision", "file-time", "metadata"}
+	return []string{"path", "multi-path", "pages", "filter", "block-user", "block-tag", "delay", "revision", "file-time", "metadata", "skip-archived"}
 }
 
 // options makes the options of a task. With nothing given it returns nil, so
@@ -64,7 +66,7 @@ func (w *workFlags) options(own any) (json.RawMessage, error) {
 	options := pixiv.Options{
 		Path: w.path, MultiPath: w.multiPath, Pages: w.pages, Filter: w.filter,
 		BlockedTags: w.blockTags, DelayMS: time.Duration(w.delay).Milliseconds(),
-		Revision: w.revision, FileTime: w.fileTime, Metadata: w.metadata,
+		Revision: w.revision, FileTime: w.fileTime, Metadata: w.metadata, Archive: w.archived,
 	}
 	for _, user := range w.blockUsers {
 		id, err := pixiv.ParseUser(user)
@@ -110,6 +112,8 @@ func optionFlag(field string) (flag string, known bool) {
 		return "--block-user", true
 	case "blocked_tags":
 		return "--block-tag", true
+	case "archive":
+		return "--skip-archived", true
 	case "delay_ms":
 		return "--delay", true
 	case "search_target":
