@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,7 +151,7 @@ func (d *daemon) openStore(ctx context.Context) (err error) {
 	if d.roots, err = saveroot.New(d.settings.SaveRoots); err != nil {
 		return err
 	}
-	if err := d.roots.Make(); err != nil {
+	if err := d.makeRoots(); err != nil {
 		return err
 	}
 	name := databaseName
@@ -164,6 +165,18 @@ func (d *daemon) openStore(ctx context.Context) (err error) {
 	d.health = &health{store: d.store}
 	d.book, d.password, err = openBook(ctx, d.store, d.settings)
 	return err
+}
+
+// makeRoots makes the folder of the pictures unless somebody named others: then
+// one that is missing is a slip, or a disk that is not mounted.
+func (d *daemon) makeRoots() error {
+	if !d.settings.isGiven("save-root") || slices.Contains(d.settings.SaveRoots, saveroot.Anywhere) {
+		return d.roots.Make()
+	}
+	if err := d.roots.Check(); err != nil {
+		return &usageError{fmt.Errorf("%s: %w", d.settings.from("save-root"), err)}
+	}
+	return nil
 }
 
 func (d *daemon) openClient(ctx context.Context) (err error) {

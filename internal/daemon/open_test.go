@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -224,4 +225,15 @@ func TestExample(t *testing.T) {
 	status, body, _ := p.send(t, request{path: "/readyz"})
 	assert.Equal(t, http.StatusOK, status, body)
 	p.stop(t)
+}
+
+// TestMissingSaveRootEndsTheStart is a disk that is not mounted.
+func TestMissingSaveRootEndsTheStart(t *testing.T) {
+	t.Parallel()
+	var out, complaints bytes.Buffer
+	missing := filepath.Join(t.TempDir(), "disk", "pictures")
+	code := Run(t.Context(), []string{"--demo", "--data", t.TempDir(), "--save-root", missing, "--http=127.0.0.1:0", "--socket=off"}, &out, &complaints, nil)
+	assert.Equal(t, ExitSettings, code)
+	assert.Contains(t, complaints.String(), "--save-root: "+missing+" is not there")
+	assert.NoDirExists(t, missing)
 }

@@ -68,6 +68,30 @@ func (r *Roots) Make() error {
 	return nil
 }
 
+// Check says which folder is not there or cannot be written in. A disk that is
+// not mounted leaves its folder missing, or empty and owned by somebody else.
+func (r *Roots) Check() error {
+	for _, folder := range r.Folders() {
+		info, err := os.Stat(folder)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%s is not there; make it, or mount its disk, first", folder)
+		case err != nil:
+			return fmt.Errorf("save root: %w", err)
+		case !info.IsDir():
+			return fmt.Errorf("%s is not a folder", folder)
+		}
+		probe, err := os.CreateTemp(folder, ".pixivoc-probe-")
+		if err != nil {
+			return fmt.Errorf("%s cannot be written in: %w", folder, err)
+		}
+		if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+			return fmt.Errorf("%s cannot be written in: %w", folder, err)
+		}
+	}
+	return nil
+}
+
 // Place turns the wish of a caller into the absolute folder to save in. An
 // empty or relative wish is below the default folder, or without one below the
 // working directory, where an empty one is refused.

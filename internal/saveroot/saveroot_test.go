@@ -82,3 +82,32 @@ func TestNoRoots(t *testing.T) {
 	_, err = none.Place("")
 	require.ErrorIs(t, err, saveroot.ErrEmpty)
 }
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	base := t.TempDir()
+	file := filepath.Join(base, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for folder, want := range map[string]string{
+		base:                          "",
+		filepath.Join(base, "absent"): "is not there",
+		file:                          "is not a folder",
+	} {
+		r, err := saveroot.New([]string{folder})
+		require.NoError(t, err)
+		if err = r.Check(); want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, want)
+	}
+	entries, err := os.ReadDir(base)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "nothing is left behind")
+	if os.Getuid() != 0 && runtime.GOOS != "windows" {
+		require.NoError(t, os.Chmod(base, 0o500))
+		r, err := saveroot.New([]string{base})
+		require.NoError(t, err)
+		require.ErrorContains(t, r.Check(), "cannot be written in")
+	}
+}
