@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/credential"
 	"github.com/pixivoc/pixivoc/pixiv"
@@ -62,7 +63,11 @@ type site struct {
 	server *httptest.Server
 }
 
-func newSite(t *testing.T) *site {
+// plainName leads to loopback in the browser, which does not trust it as it
+// does loopback: no secure context over plain HTTP.
+const plainName = "nas.test"
+
+func newSite(t *testing.T, changes ...func(*restapi.Config)) *site {
 	t.Helper()
 	s := &site{t: t, pixiv: pixivtest.NewUnstartedServer(pixivtest.Config{Seed: 5})}
 	store := memory.New()
@@ -77,16 +82,20 @@ func newSite(t *testing.T) *site {
 	require.NoError(t, book.Set(t.Context(), "admin", password, credential.ScopeAdmin))
 	s.book = book
 	folder := t.TempDir()
-	api, err := restapi.New(s.client, restapi.Config{
-		Accounts: book, Settings: store, Resolve: resolve, ParseRefreshToken: pixiv.ParseRefreshToken,
+	config := restapi.Config{
+		Hosts: []string{plainName}, Accounts: book, Settings: store, Resolve: resolve, ParseRefreshToken: pixiv.ParseRefreshToken,
 		SavePath: func(string) (string, error) { return folder, nil },
 		BeginLogin: func() (string, func(string) (pixivoc.Grant, error)) {
 			login := pixiv.NewLogin()
 			return login.URL, login.Grant
 		},
-	})
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	api, err := restapi.New(s.client, config)
 	require.NoError(t, err)
-	pages, err := console.New(console.Config{})
+	pages, err := console.New(console.Config{Hosts: []string{plainName}})
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", api)
@@ -132,6 +141,7 @@ func newBrowser(t *testing.T, program, origin string) *browser {
 	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage", "no-proxy-server"} {
 		options = append(options, chromedp.Flag(flag, true))
 	}
+	options = append(options, chromedp.Flag("host-resolver-rules", "MAP "+plainName+" 127.0.0.1"))
 	b := &browser{t: t, folder: os.Getenv(screenshots)}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
@@ -289,6 +299,16 @@ func (b *browser) goTo(hash string) {
 // row is an expression for the row of a task by its name.
 func row(name string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll("tbody tr")].find((r) => r.querySelector(".task-name").textContent === %q)`, name)
+}
+
+// signIn opens the console and signs in to it.
+func (b *browser) signIn(origin string) {
+	b.t.Helper()
+	b.desktop()
+	b.run(chromedp.Navigate(origin + "/"))
+	b.enter("input[name=password]", password+kb.Enter)
+	b.seen("#create")
+	b.until(`document.querySelector(".dot.good")`)
 }
 
 // logInToPixiv goes through the login in the browser as a person would.

@@ -1,23 +1,32 @@
 // The REST interface, as functions.
 
 import { t, knows } from "./words.js";
+import { explain } from "./wrong.js";
 
 const base = "/api/v1";
 
+// telling are the problems of which the server says more than words can.
+const telling = ["site", "state", "proxy_login_refused", "foreign_host"];
+
 // Problem is what the server says when it refuses (RFC 9457).
 export class Problem extends Error {
-  constructor(body, status) {
+  constructor(body, status, wait = 0) {
     super(body.detail || body.title || `status ${status}`);
     this.word = String(body.type ?? "").split(":").pop();
     this.field = body.field ?? "";
     this.status = status;
+    this.wait = wait; // seconds after which the server wants to be asked again
   }
 
   // text is what a person is told, in their language where there are words.
   get text() {
     const key = `problem.${this.word}`;
-    if (this.word === "invalid_field") return this.field ? `${this.field}: ${this.message}` : this.message;
-    return knows(key) ? t(key) : this.message;
+    if (this.word === "invalid_field" && this.field) {
+      const { text, detail } = explain(this.field, this.message);
+      return detail ? `${text} (${this.field}: ${detail})` : `${this.field}: ${text}`;
+    }
+    if (!knows(key)) return this.message;
+    return telling.includes(this.word) ? `${t(key)} (${this.message})` : t(key);
   }
 }
 
@@ -48,10 +57,14 @@ async function send(method, path, body, headers = {}) {
     throw new Problem({ detail: `the answer cannot be read (status ${answer.status})` }, answer.status);
   }
   if (answer.ok) return value;
-  const problem = new Problem(value, answer.status);
+  const problem = new Problem(value, answer.status, Number(answer.headers.get("Retry-After") ?? 0));
   if (problem.word === "not_signed_in") onSignedOut();
   throw problem;
 }
+
+// newKey makes a key for a request that may be sent again. crypto.randomUUID is
+// missing where the console comes over plain HTTP from another machine.
+export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 const page = (path, query) => send("GET", `${path}?${new URLSearchParams(query)}`);
 
@@ -67,6 +80,7 @@ export const api = {
   environment: () => send("GET", "/environment"),
   patchEnvironment: (patch) => send("PATCH", "/environment", patch),
   types: () => send("GET", "/types"),
+  resolve: (url) => send("POST", "/resolve", { url }),
   create: (spec, key) => send("POST", "/tasks", spec, { "Idempotency-Key": key }),
   task: (tid) => send("GET", `/tasks/${tid}`),
   patchTask: (tid, patch) => send("PATCH", `/tasks/${tid}`, patch),

@@ -1,7 +1,7 @@
 // Questions and notices.
 
 import { el, icon, fill } from "./dom.js";
-import { t } from "./words.js";
+import { t, number } from "./words.js";
 import { api } from "./api.js";
 
 // notify shows a line for a few seconds.
@@ -43,6 +43,24 @@ export function askRemove(info) {
           el("button", { value: "no", autofocus: true }, t("cancel")),
           el("button", { value: "yes", class: "main danger", id: "remove-yes" }, t("remove")))));
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? files.checked : null));
+    open(dialog);
+  });
+}
+
+// askClear asks whether to delete so many finished tasks. It answers null for
+// no, otherwise whether those with failed items go too.
+export function askClear(clean, failed) {
+  return new Promise((resolve) => {
+    const too = el("input", { type: "checkbox", id: "clear-failed", checked: clean === 0 });
+    const dialog = el("dialog", { "aria-labelledby": "ask-title" },
+      el("form", { method: "dialog" },
+        el("h1", { id: "ask-title" }, t("clear.title", { count: number(clean + failed) })),
+        el("p", { class: "muted" }, t("clear.text")),
+        failed > 0 && el("label", { class: "choice", for: "clear-failed" }, too, t("clear.failed", { count: number(failed) })),
+        el("div", { class: "row end" },
+          el("button", { value: "no", autofocus: true }, t("cancel")),
+          el("button", { value: "yes", class: "main danger", id: "clear-yes" }, t("remove")))));
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? too.checked : null));
     open(dialog);
   });
 }

@@ -74,11 +74,12 @@ export function field(label, input, hint) {
   return el("div", { class: "field" }, el("label", { for: id }, label), input, hint && el("span", { class: "small muted" }, hint), wrong);
 }
 
-// refuse shows what is wrong with an input; "" takes it back.
-export function refuse(input, text) {
+// refuse shows what is wrong with an input, and below it what the server said;
+// "" takes it back.
+export function refuse(input, text, detail = "") {
   const wrong = document.getElementById(`${input.id}-wrong`) ?? input.parentElement?.querySelector(".wrong");
   if (!wrong) return;
-  wrong.textContent = text;
+  fill(wrong, text, detail && el("span", { class: "said" }, detail));
   wrong.hidden = text === "";
   if (text) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");

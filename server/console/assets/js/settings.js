@@ -5,6 +5,7 @@ import { t } from "./words.js";
 import { api } from "./api.js";
 import { state, watch } from "./state.js";
 import { fault, notify } from "./dialog.js";
+import { explain } from "./wrong.js";
 
 // guarded runs the work of a form and shows what it refuses.
 function guarded(inputs, work) {
@@ -18,7 +19,8 @@ function guarded(inputs, work) {
     } catch (error) {
       const input = inputs[error.field] ?? (error.word === "login_refused" ? Object.values(inputs)[0] : null);
       if (!input) return fault(error);
-      refuse(input, error.word === "login_refused" ? error.text : error.message);
+      const { text, detail } = error.word === "login_refused" ? error : explain(error.field, error.message);
+      refuse(input, text, detail);
       input.focus();
     } finally {
       if (button) button.disabled = false;
@@ -94,16 +96,16 @@ function accountSheet() {
 }
 
 function environmentSheet(environment) {
-  const seconds = (name, low, step) => el("input", { type: "number", name, min: low, max: 3600, step, required: true });
+  const seconds = (name, low) => el("input", { type: "number", name, min: low, max: 3600, step: "any", required: true });
   const modes = [0, 1, 2].map((mode) => el("input", { type: "radio", name: "proxy_mode", value: String(mode), id: `mode-${mode}` }));
   const inputs = {
     proxy_mode: modes[0],
     proxy: el("input", { name: "proxy", placeholder: "socks5://127.0.0.1:1080", autocomplete: "off", spellcheck: "false" }),
-    timeout_ms: seconds("timeout_ms", 1, 1),
+    timeout_ms: seconds("timeout_ms", 1),
     concurrency_number: el("input", { type: "number", name: "concurrency_number", min: 1, max: 64, step: 1, required: true }),
-    interval_time_ms: seconds("interval_time_ms", 0, 0.1),
+    interval_time_ms: seconds("interval_time_ms", 0),
     increment: el("input", { type: "checkbox", id: "increment" }),
-    bandwidth_limit: el("input", { type: "number", name: "bandwidth_limit", min: 0, step: 0.1, placeholder: t("env.none") }),
+    bandwidth_limit: el("input", { type: "number", name: "bandwidth_limit", min: 0, step: "any", placeholder: t("env.none") }),
     daily_cap: el("input", { type: "number", name: "daily_cap", min: 0, step: 1, placeholder: t("env.none") }),
     quiet_hours: el("input", { name: "quiet_hours", placeholder: "01:00-07:00", autocomplete: "off", spellcheck: "false" }),
   };

@@ -7,6 +7,8 @@ const kinds = ["snapshot", "task_created", "task_changed", "task_over", "task_de
 const samplesKept = 600;
 const silence = 6000; // milliseconds
 
+const anyTask = () => ({ text: "", choice: "all", page: 0 });
+
 export const state = {
   session: null,
   tasks: new Map(),
@@ -14,6 +16,7 @@ export const state = {
   account: null,
   linked: false,
   known: false, // a snapshot has come
+  filter: anyTask(), // which tasks the list shows
 };
 
 const histories = new Map(); // of each task: times, speeds and counts
@@ -65,6 +68,7 @@ function tick() {
 
 function sample(info) {
   let history = histories.get(info.tid);
+  if (!history && !info.running) return;
   if (!history) histories.set(info.tid, (history = []));
   const last = history.at(-1);
   const now = Date.now();
@@ -176,5 +180,5 @@ export function forget() {
   disconnect();
   histories.clear();
   told.clear();
-  Object.assign(state, { session: null, tasks: new Map(), environment: null, account: null, known: false });
+  Object.assign(state, { session: null, tasks: new Map(), environment: null, account: null, known: false, filter: anyTask() });
 }

@@ -7,6 +7,7 @@ import { state, watch, history, remaining, pace, put } from "./state.js";
 import { newBadge, newProgress, newActions, word, isActive } from "./parts.js";
 import { showPicture, fault, notify } from "./dialog.js";
 import { newPlot } from "./chart.js";
+import { explain } from "./wrong.js";
 
 // newFacts is a list of names and values that change.
 function newFacts(names) {
@@ -142,6 +143,38 @@ function newTabs(makers) {
   };
 }
 
+// commonFolder returns the folder that all of the files are in, as far as they
+// share one.
+function commonFolder(files) {
+  let common = null;
+  for (const { path } of files) {
+    const parts = path.split("/").slice(0, -1);
+    const differs = common?.findIndex((part, at) => part !== parts[at]) ?? -1;
+    common = common === null ? parts : differs < 0 ? common : common.slice(0, differs);
+  }
+  return common ?? [];
+}
+
+// newPlace finds out where the files of a task are; until there are any, the
+// folder is that below which they will be.
+function newPlace(tid, changed) {
+  let folder = null;
+  let wait = 0; // when to ask, again while there are none
+  return (info) => {
+    if (folder === null && info.save_path && Date.now() >= wait) {
+      wait = Date.now() + 2000;
+      api.files(tid, 0).then(({ files }) => {
+        if (!files.length) return;
+        folder = commonFolder(files);
+        changed();
+      }, () => {}); // the list of pictures says what is wrong
+    }
+    if (!info.save_path) return "–";
+    const slash = info.save_path.includes("\\") ? "\\" : "/";
+    return [info.save_path.replace(/[\\/]+$/, "") || slash, ...(folder ?? [])].join(slash).replace("//", "/");
+  };
+}
+
 // scheduleForm changes when a task is opened again by itself.
 function scheduleForm(tid) {
   const input = el("input", { name: "schedule", autocomplete: "off", spellcheck: "false", placeholder: t("schedule.none") });
@@ -155,7 +188,8 @@ function scheduleForm(tid) {
       notify(t("env.done"));
     } catch (error) {
       if (error.field !== "schedule") return fault(error);
-      refuse(input, error.message);
+      const { text, detail } = explain("schedule", error.message);
+      refuse(input, text, detail);
       input.focus();
     }
   } }, field(t("schedule"), input, t("schedule.hint")), el("button", { id: "save-schedule" }, t("env.save")));
@@ -182,6 +216,7 @@ export async function taskPage(main, tid) {
   const actions = newActions({ wide: true, removed: () => (location.hash = "#/") });
   const facts = newFacts(["bytes", "speed", "eta", "failed", "created", "finished", "keyword", "place"]);
   const schedule = scheduleForm(tid);
+  const place = newPlace(tid, () => show());
   const plot = newPlot();
   const top = el("div", { class: "task-top" }, el("div", { class: "sheet stack" }, progress.element, facts.element, el("details", {}, el("summary", {}, t("schedule")), schedule.element)), plot.element);
   const error = el("div", { class: "note bad", role: "alert", hidden: true });
@@ -190,7 +225,7 @@ export async function taskPage(main, tid) {
   fill(main, el("div", { class: "stack" },
     el("div", {}, el("a", { href: "#/", class: "small" }, `← ${t("nav.tasks")}`),
       el("div", { class: "head" }, el("h1", {}, info.task_name), badge.element, el("span", { class: "spread" }), actions.element),
-      el("div", { class: "muted small" }, [word("type", info.type_name), info.group].filter(Boolean).join(" · "))),
+      el("div", { class: "muted small" }, [`#${tid}`, word("type", info.type_name), info.group].filter(Boolean).join(" · "))),
     error,
     top,
     tabs.element));
@@ -213,12 +248,13 @@ export async function taskPage(main, tid) {
     facts.show({
       bytes: bytes(info.bytes), speed: speed(pace(info)),
       eta: info.running ? duration(remaining(info)) : "–", failed: number(info.failed), created: moment(info.created_at),
-      finished: moment(info.finished_at), keyword: info.keyword || "–", place: info.save_path || "–",
+      finished: moment(info.finished_at), keyword: info.keyword || "–", place: place(info),
     });
     tabs.count("failed", info.failed);
-    plot.element.hidden = !isActive(info) && history(tid).length < 2;
+    const samples = history(tid);
+    plot.element.hidden = !isActive(info) && samples.filter((sample) => sample.speed > 0).length < 2;
     top.className = plot.element.hidden ? "task-top alone" : "task-top";
-    plot.draw(history(tid));
+    plot.draw(samples);
     if (ended || (info.bytes !== wasBytes && Date.now() - refreshed > 2000)) {
       wasBytes = info.bytes;
       refreshed = Date.now();

@@ -1,95 +1,36 @@
-// The page with all tasks, and the form for a new one.
+// The page with all tasks.
 
-import { el, icon, fill, field, refuse, say } from "./dom.js";
-import { t, speed, duration } from "./words.js";
+import { el, icon, fill, say } from "./dom.js";
+import { t, speed, duration, moment, number } from "./words.js";
 import { api } from "./api.js";
-import { state, watch, remaining, pace, put } from "./state.js";
+import { state, watch, remaining, pace } from "./state.js";
 import { newBadge, newProgress, newActions, word, isActive } from "./parts.js";
-import { fault, notify } from "./dialog.js";
+import { newForm } from "./new.js";
+import { clearFinished, clearing } from "./clear.js";
 
-// newForm makes the form for a new task.
-function newForm(types) {
-  const link = el("input", { type: "text", name: "url", placeholder: t("new.placeholder"), autocomplete: "off", spellcheck: "false" });
-  const type = el("select", { name: "type" }, types.map((each) => el("option", { value: each.name }, word("type", each.name))));
-  const keyword = el("textarea", { name: "keyword", spellcheck: "false" });
-  const name = el("input", { name: "name", autocomplete: "off", spellcheck: "false" });
-  const group = el("input", { name: "group", autocomplete: "off" });
-  const place = el("input", { name: "save_path", autocomplete: "off", spellcheck: "false", placeholder: t("new.place.default") });
-  const options = el("textarea", { name: "options", spellcheck: "false" });
-  const schedule = el("input", { name: "schedule", autocomplete: "off", spellcheck: "false", placeholder: t("schedule.none") });
-  const start = el("input", { type: "checkbox", checked: true, id: "start-now" });
-  const linkField = field(t("new.link"), link);
-  linkField.querySelector("label").className = "hidden-label";
-  const byHand = el("div", { class: "pair" }, field(t("new.type"), type), field(t("new.keyword"), keyword));
-  const more = el("details", {}, el("summary", {}, t("new.more")),
-    el("div", { class: "form" }, byHand,
-      el("div", { class: "pair" }, field(t("new.name"), name, t("new.name.hint")), field(t("new.group"), group), field(t("new.place"), place), field(t("schedule"), schedule, t("schedule.hint"))),
-      field(t("new.options"), options, t("new.options.hint", { example: '{"pages": "1-3", "path": "{user.name}/{id}_p{page}"}' })),
-      el("label", { class: "choice", for: "start-now" }, start, t("new.start"))));
-  const send = el("button", { class: "main", id: "create" }, t("new.create"));
-  const resolves = state.session.resolve;
-  const inputs = { url: link, type, keyword, name, group, save_path: place, options, schedule };
-  let key = crypto.randomUUID(); // the same for each try of one task
-  const form = el("form", { class: "sheet form", "aria-label": t("new.title"), onsubmit: submit },
-    el("div", { class: "paste" }, resolves && linkField, send), more);
-  if (!resolves) more.open = true;
+const pageSize = 100;
 
-  function spec() {
-    const values = { start: start.checked };
-    if (resolves && link.value.trim()) values.url = link.value.trim();
-    else Object.assign(values, { type: type.value, keyword: keyword.value.trim() });
-    for (const [at, input] of [["name", name], ["group", group], ["save_path", place], ["schedule", schedule]]) if (input.value.trim()) values[at] = input.value.trim();
-    if (!values.name && !values.url) values.name = `${values.type}-${values.keyword}`.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 60).replace(/[-.]+$/, "");
-    return values;
-  }
+// choices are the kinds of tasks that the list can be narrowed down to.
+const choices = {
+  all: () => true,
+  active: isActive,
+  idle: (info) => ["WaitStart", "Stopped", "Scheduled"].includes(info.state),
+  over: (info) => info.state === "Over",
+  failed: (info) => info.failed > 0 || info.state === "Error",
+};
 
-  // readOptions returns null when what stands there is no JSON object.
-  function readOptions() {
-    if (!options.value.trim()) return {};
-    try {
-      const read = JSON.parse(options.value);
-      return read && typeof read === "object" && !Array.isArray(read) ? { options: read } : null;
-    } catch {
-      return null;
-    }
-  }
-
-  async function submit(event) {
-    event.preventDefault();
-    for (const input of Object.values(inputs)) refuse(input, "");
-    const chosen = readOptions();
-    if (!chosen) {
-      more.open = true;
-      return refuse(options, t("new.options.wrong"));
-    }
-    if (resolves && !link.value.trim() && !keyword.value.trim()) return refuse(link, t("new.nothing"));
-    send.disabled = true;
-    const sentAt = performance.now();
-    try {
-      const info = await api.create({ ...spec(), ...chosen }, key);
-      put(info, sentAt);
-      for (const input of [link, keyword, name]) input.value = "";
-      notify(t("new.done", { name: info.task_name }));
-      link.focus();
-      key = crypto.randomUUID();
-    } catch (error) {
-      const refused = (error.field ?? "").split(".")[0].toLowerCase();
-      const input = inputs[refused === "keyword" && link.value.trim() ? "url" : refused];
-      if (!input) fault(error);
-      else {
-        if (input !== link) more.open = true;
-        refuse(input, error.message);
-        input.focus();
-      }
-      if (error.status) key = crypto.randomUUID(); // it was refused; a corrected one is another task
-    } finally {
-      send.disabled = false;
-    }
-  }
-  return form;
+// passes says whether a task belongs into the list: all the words that are
+// looked for are in its name, keyword, type, group, state or number.
+function passes(info) {
+  const { text, choice } = state.filter;
+  if (!choices[choice](info)) return false;
+  if (!text) return true;
+  const all = [info.task_name, info.keyword, info.type_name, word("type", info.type_name), info.group, word("state", info.state), `#${info.tid}`].join("\n").toLowerCase();
+  return text.toLowerCase().split(/\s+/).every((part) => all.includes(part));
 }
 
 function newRow(info) {
+  const created = moment(info.created_at);
   const badge = newBadge();
   const progress = newProgress();
   const actions = newActions();
@@ -104,16 +45,152 @@ function newRow(info) {
     el("td", { role: "cell", class: "speed" }, rate),
     el("td", { role: "cell", class: "eta" }, rest),
     el("td", { role: "cell", class: "actions" }, actions.element));
-  const show = (latest) => {
+  // A task that shares its name has its number beside it.
+  const show = (latest, shared) => {
     say(link, latest.task_name);
-    say(kind, [word("type", latest.type_name), latest.group].filter(Boolean).join(" · "));
+    say(kind, [shared && `#${latest.tid}`, word("type", latest.type_name), latest.group, created].filter(Boolean).join(" · "));
+    if (link.title !== (latest.save_path ?? "")) link.title = latest.save_path ?? "";
     for (const part of [badge, progress, actions]) part.show(latest);
     say(rate, speed(pace(latest)));
     say(rest, latest.running ? duration(remaining(latest)) : "–");
     const error = isActive(latest) || latest.state === "Error" ? latest.error ?? "" : "";
     badge.element.title = error;
   };
-  show(info);
+  return { element, show };
+}
+
+// needsLogin is for a site that has a login: one with a login in the browser, or
+// one of whose tasks waits for it.
+function needsLogin() {
+  if (!state.known || state.account !== null) return false;
+  return state.session.browser_login || [...state.tasks.values()].some((info) => info.state === "WaitToken");
+}
+
+// newTools are the fields that narrow the list down, and the button that clears
+// it up. changed is called when other tasks are wanted.
+function newTools(changed) {
+  const text = el("input", { type: "search", id: "filter", placeholder: t("filter.placeholder"), "aria-label": t("filter.placeholder"), autocomplete: "off", spellcheck: "false", value: state.filter.text });
+  const choice = el("select", { id: "filter-state", "aria-label": t("column.state") }, Object.keys(choices).map((name) => el("option", { value: name }, t(`filter.${name}`))));
+  choice.value = state.filter.choice;
+  const clear = el("button", { id: "clear", class: "danger", onclick: () => clearFinished(finished, progress) });
+  const clearText = el("span");
+  clear.append(icon("remove"), clearText);
+  let finished = [];
+  const progress = () => {
+    clear.disabled = clearing.left > 0;
+    clear.hidden = finished.length === 0 && clearing.left === 0;
+    say(clearText, clearing.left > 0 ? t("clear.left", { count: number(clearing.left) }) : t("clear.button", { count: number(finished.length) }));
+  };
+  const choose = () => {
+    state.filter = { text: text.value.trim(), choice: choice.value, page: 0 };
+    changed();
+  };
+  text.addEventListener("input", choose);
+  choice.addEventListener("change", choose);
+  return {
+    element: el("div", { class: "tools" }, text, choice, el("span", { class: "spread" }), clear),
+    show(listed) {
+      finished = listed.filter(choices.over);
+      progress();
+    },
+  };
+}
+
+// newPager turns the pages of the list.
+function newPager(changed) {
+  const turn = (by) => () => {
+    state.filter.page += by;
+    changed();
+  };
+  const text = el("span", { class: "number", id: "shown" });
+  const before = el("button", { class: "icon", id: "page-before", "aria-label": t("page.before"), title: t("page.before"), onclick: turn(-1) }, icon("left"));
+  const after = el("button", { class: "icon", id: "page-after", "aria-label": t("page.after"), title: t("page.after"), onclick: turn(1) }, icon("right"));
+  const element = el("div", { class: "pager" }, before, text, after);
+  return {
+    element,
+    // show returns the first and last place of the page that shows.
+    show(count) {
+      const last = Math.max(Math.ceil(count / pageSize) - 1, 0);
+      state.filter.page = Math.min(Math.max(state.filter.page, 0), last);
+      const from = state.filter.page * pageSize;
+      const to = Math.min(from + pageSize, count);
+      element.hidden = last === 0;
+      before.disabled = from === 0;
+      after.disabled = to === count;
+      say(text, t("page.of", { from: number(from + 1), to: number(to), count: number(count) }));
+      return [from, to];
+    },
+  };
+}
+
+// newList is the table of a page of tasks. Only its rows are there, so that it
+// stays quick with ten thousand tasks.
+function newList() {
+  const rows = new Map(); // those that show
+  let listed = new Set(); // those that pass
+  let names = new Map(); // how many tasks have a name
+  const body = el("tbody", { role: "rowgroup" });
+  const nothing = el("p", { class: "muted nothing" }, t("filter.nothing"));
+  const table = el("table", { class: "tasks", role: "table", "aria-label": t("nav.tasks") },
+    el("thead", { role: "rowgroup" }, el("tr", { role: "row" },
+      ["name", "state", "progress", "speed", "eta"].map((name) => el("th", { role: "columnheader", scope: "col" }, t(`column.${name}`))),
+      el("th", { role: "columnheader", scope: "col" }, el("span", { class: "hidden-label" }, t("column.actions"))))),
+    body);
+  const tools = newTools(() => choose());
+  const pager = newPager(() => {
+    choose();
+    element.scrollIntoView();
+  });
+  const element = el("div", { class: "sheet list" }, tools.element, table, nothing, pager.element);
+  const showRow = (row, info) => row.show(info, names.get(info.task_name) > 1);
+
+  // choose makes the list anew.
+  function choose() {
+    names = new Map();
+    for (const { task_name } of state.tasks.values()) names.set(task_name, (names.get(task_name) ?? 0) + 1);
+    const list = [...state.tasks.values()].filter(passes).sort((a, b) => b.tid - a.tid); // newest first
+    listed = new Set(list.map((info) => info.tid));
+    tools.show(list);
+    const [from, to] = pager.show(list.length);
+    const shown = list.slice(from, to);
+    table.hidden = shown.length === 0;
+    nothing.hidden = shown.length > 0;
+    const stay = new Set(shown.map((info) => info.tid));
+    for (const [tid, row] of rows) {
+      if (stay.has(tid)) continue;
+      row.element.remove();
+      rows.delete(tid);
+    }
+    let before = body.firstChild;
+    for (const info of shown) {
+      let row = rows.get(info.tid);
+      if (!row) rows.set(info.tid, (row = newRow(info)));
+      showRow(row, info);
+      if (row.element === before) before = before.nextSibling;
+      else body.insertBefore(row.element, before);
+    }
+  }
+
+  // show takes up the tasks that have changed; null is everything.
+  function show(tids) {
+    const same = tids !== null && [...tids].every((tid) => {
+      const info = state.tasks.get(tid);
+      return info && names.has(info.task_name) && listed.has(tid) === passes(info);
+    });
+    if (!same || [...tids].some((tid) => ended(tid))) return choose();
+    for (const tid of tids) if (rows.has(tid)) showRow(rows.get(tid), state.tasks.get(tid));
+  }
+
+  // ended says whether a task is over of which that was not known: the button
+  // that clears up counts those.
+  const over = new Set();
+  function ended(tid) {
+    const now = choices.over(state.tasks.get(tid));
+    const was = over.has(tid);
+    if (now) over.add(tid);
+    else over.delete(tid);
+    return now !== was;
+  }
   return { element, show };
 }
 
@@ -121,39 +198,16 @@ function newRow(info) {
 export async function tasksPage(main) {
   document.title = `${t("nav.tasks")} · pixivoc`;
   const { types } = await api.types();
-  const rows = new Map();
-  const body = el("tbody", { role: "rowgroup" });
   const login = el("div", { class: "note" }, t("tasks.login"), el("a", { href: "#/settings" }, t("tasks.login.link")));
   const empty = el("div", { class: "sheet empty" }, icon("picture"), el("strong", {}, t("tasks.empty")), el("span", {}, t("tasks.empty.hint")));
-  const list = el("div", { class: "sheet list" },
-    el("table", { class: "tasks", role: "table", "aria-label": t("nav.tasks") },
-      el("thead", { role: "rowgroup" }, el("tr", { role: "row" },
-        ["name", "state", "progress", "speed", "eta"].map((name) => el("th", { role: "columnheader", scope: "col" }, t(`column.${name}`))),
-        el("th", { role: "columnheader", scope: "col" }, el("span", { class: "hidden-label" }, t("column.actions"))))),
-      body));
-  fill(main, el("div", { class: "stack" }, el("h1", { class: "hidden-label" }, t("nav.tasks")), login, newForm(types), empty, list));
+  const list = newList();
+  fill(main, el("div", { class: "stack" }, el("h1", { class: "hidden-label" }, t("nav.tasks")), login, newForm(types), empty, list.element));
 
   function show(tids) {
-    login.hidden = !state.known || state.account !== null;
+    login.hidden = !needsLogin();
     empty.hidden = !state.known || state.tasks.size > 0;
-    list.hidden = state.tasks.size === 0;
-    if (tids !== null && [...tids].every((tid) => rows.has(tid) && state.tasks.has(tid))) {
-      for (const tid of tids) rows.get(tid).show(state.tasks.get(tid));
-      return;
-    }
-    for (const [tid, row] of rows) {
-      if (state.tasks.has(tid)) continue;
-      row.element.remove();
-      rows.delete(tid);
-    }
-    let before = body.firstChild; // newest first
-    for (const info of [...state.tasks.values()].sort((a, b) => b.tid - a.tid)) {
-      let row = rows.get(info.tid);
-      if (row) row.show(info);
-      else rows.set(info.tid, (row = newRow(info)));
-      if (row.element === before) before = before.nextSibling;
-      else body.insertBefore(row.element, before);
-    }
+    list.element.hidden = state.tasks.size === 0;
+    list.show(tids);
   }
   show(null);
   return watch(show);
