@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -79,6 +80,9 @@ func (w *taskWay) remove(t *testing.T, id string) {
 	status, answer, _ := w.p.send(t, request{path: "/remove-finished/" + id})
 	require.Equal(t, http.StatusOK, status)
 	require.Empty(t, answer)
+	_, found := w.task(t, id)
+	require.False(t, found, "the lists forget it at once")
+	require.Eventually(t, func() bool { return w.restWay.gone(t, id) }, 10*time.Second, 10*time.Millisecond)
 }
 
 func (w *taskWay) gone(t *testing.T, id string) bool {

@@ -40,6 +40,8 @@ const (
 var (
 	// ErrFull: too many messages wait. The message was not taken.
 	ErrFull = errors.New("too many webhooks wait")
+	// ErrMessage: the message is such that it can never be sent.
+	ErrMessage = errors.New("bad message")
 	// ErrClosed: the Sender was closed. The message was not taken.
 	ErrClosed = errors.New("closed")
 )
@@ -215,18 +217,18 @@ var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // Send takes a message: when it returns nil, the message is stored and will be
 // sent, whatever happens to the process. It does not wait for the receiver. A
-// message whose ID waits already changes nothing. The error is ErrFull,
-// ErrClosed, one of Check, or the store's.
+// message whose ID waits already changes nothing. The error is ErrMessage, with
+// that of Check where it comes from there, ErrFull, ErrClosed, or the store's.
 func (s *Sender) Send(ctx context.Context, m Message) error {
 	if !validID.MatchString(m.ID) || len(m.Body) > MaxBody {
-		return fmt.Errorf("webhook %.128q: bad id, or body of more than %d bytes", m.ID, MaxBody)
+		return fmt.Errorf("webhook %.128q: %w: wrong id, or body of more than %d bytes", m.ID, ErrMessage, MaxBody)
 	}
 	if err := s.Check(m.URL); err != nil {
-		return err
+		return fmt.Errorf("webhook %s: %w: %w", m.ID, ErrMessage, err)
 	}
 	to, err := parseReceiver(m.URL)
 	if err != nil {
-		return err
+		return fmt.Errorf("webhook %s: %w: %w", m.ID, ErrMessage, err)
 	}
 	j := &job{message: m, to: to, sending: true} // until it is stored
 	if known, err := s.enter(j); known || err != nil {

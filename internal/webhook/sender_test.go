@@ -315,10 +315,10 @@ func TestBadMessages(t *testing.T) {
 	sender, _ := open(t, webhook.Options{})
 	for _, m := range []webhook.Message{
 		{ID: "", URL: "http://example.com"}, {ID: "a.b", URL: "http://example.com"}, {ID: "a\nb", URL: "http://example.com"},
-		{ID: strings.Repeat("a", 129), URL: "http://example.com"}, {ID: "a", URL: "ftp://example.com"},
+		{ID: "a", URL: "http://127.0.0.1"}, {ID: strings.Repeat("a", 129), URL: "http://example.com"}, {ID: "a", URL: "ftp://example.com"},
 		{ID: "a", URL: "http://example.com", Body: make([]byte, webhook.MaxBody+1)},
 	} {
-		require.Error(t, sender.Send(t.Context(), m))
+		require.ErrorIs(t, sender.Send(t.Context(), m), webhook.ErrMessage)
 	}
 	assert.Zero(t, sender.Waiting())
 }

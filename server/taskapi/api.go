@@ -25,6 +25,8 @@ type API struct {
 	// bound on tasks nor the rule of one running task for an Aid and type can
 	// be run around. editing does the same for what is kept of a task.
 	adding, editing turn
+	// removals are those of the store. Whoever has the turn to edit owns them.
+	removals removals
 
 	cancel context.CancelFunc
 	work   sync.WaitGroup

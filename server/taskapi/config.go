@@ -75,7 +75,8 @@ type Webhooks struct {
 	// Webhooks writes them.
 	Secrets []string
 	// Timeout bounds a try; 0 is 10 s. BackOff is about the pause after the
-	// first of three tries; 0 is 5 s.
+	// first of three tries, and that before more is sent when too much waits;
+	// 0 is 5 s.
 	Timeout, BackOff time.Duration
 }
 
@@ -141,6 +142,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.MaxOpenTasks == 0 {
 		c.MaxOpenTasks = DefaultMaxOpenTasks
+	}
+	if c.Webhooks.BackOff == 0 {
+		c.Webhooks.BackOff = webhook.DefaultBackOff
 	}
 	if c.Settings == nil {
 		c.Settings = &memorySettings{values: map[string][]byte{}}

@@ -19,7 +19,8 @@
 // Finished has those that are Over or ended in Error, those that are Scheduled,
 // with what their last run came to, and those that were Cancelled here. An
 // address that cannot be understood becomes a finished task in Error at once;
-// the newest MaxUnresolved of them are kept.
+// the newest MaxUnresolved of them are kept, and those whose webhook is still to
+// be sent.
 //
 // Adding what a task made here does already, waiting or running, is answered with
 // that task. What counts is the Aid, and the type of the task.
@@ -32,11 +33,14 @@
 // of tasks that ended before the API was made appear within its first moments.
 //
 // Removing deletes a task that was made here, with its records; the files stay.
-// A task that was made at another door is only hidden from these lists, until
-// it runs again.
+// A task that was made at another door, or that has a schedule, is only hidden
+// from these lists, until it runs again. The lists do not show removed tasks from
+// the answer on; deleting them, once their webhooks are under way, takes a moment
+// longer.
 //
 // The id in a path is an Aid or a TaskId. An Aid goes first, a running task
-// before a finished one, the oldest before the others.
+// before a finished one, the oldest before the others. Removal goes by TaskId only
+// when no task has that Aid.
 //
 // # Options
 //

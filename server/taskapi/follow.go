@@ -17,10 +17,15 @@ const titlePause = 2 * time.Second
 func (a *API) follow(ctx context.Context) {
 	defer a.view.open()
 	a.loadUnresolved(ctx)
+	isFirst := true
 	for event := range a.client.Events(ctx) {
 		switch {
 		case event.Kind == pixivoc.EventSnapshot:
 			a.takeSnapshot(ctx, event)
+			if isFirst {
+				a.restoreRemovals(ctx)
+			}
+			isFirst = false
 			a.view.open()
 		case event.Kind == pixivoc.EventTaskDeleted:
 			a.forget(ctx, event.Task.TID)

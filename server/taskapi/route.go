@@ -67,12 +67,10 @@ func (p place) find() (endpoint, bool) {
 	reading := func(serve func(*API, http.ResponseWriter, *http.Request, string) error) (endpoint, bool) {
 		return endpoint{[]string{http.MethodGet}, credential.ScopeRead, serve}, true
 	}
-	removal := func(choose func(id string) func(listed) bool) (endpoint, bool) {
+	removal := func(choose choice) (endpoint, bool) {
 		return endpoint{
 			[]string{http.MethodDelete, http.MethodGet, http.MethodPost}, credential.ScopeControl,
-			func(a *API, w http.ResponseWriter, r *http.Request, id string) error {
-				return a.remove(w, r, choose(id))
-			},
+			func(a *API, w http.ResponseWriter, r *http.Request, _ string) error { return a.remove(w, r, choose) },
 		}, true
 	}
 	word := strings.ToLower(p.id)
@@ -94,7 +92,7 @@ func (p place) find() (endpoint, bool) {
 	case p.name == "remove-finished" && word == "failed":
 		return removal(failures)
 	case p.name == "remove-finished":
-		return removal(withID)
+		return removal(withID(p.id))
 	}
 	return endpoint{}, false
 }

@@ -2,7 +2,6 @@ package taskapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -165,55 +164,6 @@ func (a *API) stop(ctx context.Context, tid int64) error {
 	}
 	a.chores.add(chore{tid: tid, notify: true})
 	return nil
-}
-
-// The choices of what to remove.
-func everything(string) func(listed) bool { return func(listed) bool { return true } }
-
-func failures(string) func(listed) bool {
-	return func(each listed) bool { return each.row == nil || !each.row.isSuccessful() }
-}
-
-func withID(id string) func(listed) bool {
-	return func(each listed) bool { return each.aid() == id || each.taskID() == id }
-}
-
-// remove removes finished tasks. That none is chosen is no error.
-func (a *API) remove(w http.ResponseWriter, r *http.Request, isChosen func(listed) bool) error {
-	_, finished := a.view.lists()
-	for _, each := range finished {
-		if !isChosen(each) {
-			continue
-		}
-		if err := a.removeOne(r, each); err != nil {
-			return err
-		}
-	}
-	w.WriteHeader(http.StatusOK)
-	return nil
-}
-
-// removeOne removes one task. A caller that goes away ends the waiting for a
-// cancelled task whose last requests have not ended yet.
-func (a *API) removeOne(r *http.Request, each listed) error {
-	if err := r.Context().Err(); err != nil {
-		return err
-	}
-	if each.row == nil {
-		return a.changeUnresolved(settled(r), each.unresolved.ID, func(u *unresolved) { *u = unresolved{ID: u.ID} })
-	}
-	tid := each.row.info.TID
-	if !each.row.entry.Made {
-		return a.edit(settled(r), tid, func(e *entry) { e.HiddenAt = now() })
-	}
-	task, err := a.client.Task(r.Context(), tid)
-	if err == nil {
-		err = task.Delete(r.Context(), pixivoc.DeleteOptions{})
-	}
-	if err != nil && !errors.Is(err, pixivoc.ErrTaskNotFound) {
-		return err
-	}
-	return a.dropEntry(settled(r), tid)
 }
 
 // now is a time as it comes back from the store.

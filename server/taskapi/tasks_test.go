@@ -2,7 +2,9 @@ package taskapi_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -223,16 +225,26 @@ func TestRemovingDeletesWhatWasMadeHere(t *testing.T) {
 	gone := k.task(made.TaskId)
 	k.call("GET", "/remove-finished", "").is(200)
 	assert.Empty(t, k.lists().Finished)
+	k.nothingKept(made.TaskId, "removals")
 	_, err := gone.Info(t.Context())
 	require.ErrorIs(t, err, pixivoc.ErrTaskNotFound)
 	assert.FileExists(t, done.SavePaths[0], "files stay")
-	_, err = k.store.Setting(t.Context(), "taskapi/"+made.TaskId)
-	require.Error(t, err, "nothing is kept of it")
 	assert.Len(t, k.lists().Running, 1)
 	k.call("GET", "/remove-finished/1.5", "").is(200)
 	k.call("GET", "/remove-finished/"+running.TaskId, "").is(200)
 	k.call("GET", "/remove-finished/nobody", "").is(200)
 	assert.Len(t, k.lists().Running, 1, "a running one stays")
+}
+
+// nothingKept waits until settings are gone.
+func (k *kit) nothingKept(names ...string) {
+	k.t.Helper()
+	for _, name := range names {
+		require.Eventually(k.t, func() bool {
+			_, err := k.store.Setting(k.t.Context(), "taskapi/"+name)
+			return errors.Is(err, fs.ErrNotExist)
+		}, waitLong, waitStep, "%s is kept", name)
+	}
 }
 
 func TestDeletedElsewhere(t *testing.T) {
@@ -242,10 +254,7 @@ func TestDeletedElsewhere(t *testing.T) {
 	k.ended(made.TaskId)
 	require.NoError(t, k.task(made.TaskId).Delete(t.Context(), pixivoc.DeleteOptions{}))
 	require.Eventually(t, func() bool { return len(k.lists().Finished) == 0 }, waitLong, waitStep)
-	require.Eventually(t, func() bool {
-		_, err := k.store.Setting(t.Context(), "taskapi/"+made.TaskId)
-		return err != nil
-	}, waitLong, waitStep)
+	k.nothingKept(made.TaskId)
 }
 
 func TestRestart(t *testing.T) {

@@ -3,6 +3,7 @@ package taskapi
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 // task. It never changes: a new one takes its place.
 type unresolved struct {
 	// ID rises; the task is kept in the slot that is the rest of its division
-	// by MaxUnresolved, so the newest ones stay.
+	// by MaxUnresolved, so the newest ones stay. Slots whose receiver is still
+	// to be told are passed over.
 	ID     int64     `json:"id"`
 	URL    string    `json:"url,omitempty"` // "" for one that was removed
 	Aid    string    `json:"aid,omitempty"`
@@ -22,6 +24,9 @@ type unresolved struct {
 	// Webhook is who is still to be told, under WebhookID.
 	Webhook   string `json:"webhook,omitempty"`
 	WebhookID string `json:"webhook_id,omitempty"`
+
+	// isHidden says that it was removed from the lists and is soon gone.
+	isHidden bool
 }
 
 func (u *unresolved) taskID() string { return "unresolved-" + strconv.FormatInt(u.ID, 10) }
@@ -77,10 +82,17 @@ func (v *view) findUnresolved(id int64) *unresolved {
 	return nil
 }
 
-func (v *view) lastUnresolved() int64 {
+// nextUnresolved returns the ID of the next element, or 0 while the receivers of
+// all are still to be told.
+func (v *view) nextUnresolved() int64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.last
+	for id := v.last + 1; id <= v.last+MaxUnresolved; id++ {
+		if u := v.unresolved[id%MaxUnresolved]; u == nil || u.Webhook == "" {
+			return id
+		}
+	}
+	return 0
 }
 
 // addUnresolved keeps an address that nobody understood.
@@ -90,7 +102,11 @@ func (a *API) addUnresolved(ctx context.Context, given request, reason string) (
 		return nil, err
 	}
 	defer release()
-	u := &unresolved{ID: a.view.lastUnresolved() + 1, URL: given.url, Aid: given.url, Reason: reason, At: now()}
+	id := a.view.nextUnresolved()
+	if id == 0 {
+		return nil, &refusal{http.StatusTooManyRequests, fmt.Sprintf("%d webhooks wait; try again when some are sent", MaxUnresolved)}
+	}
+	u := &unresolved{ID: id, URL: given.url, Aid: given.url, Reason: reason, At: now()}
 	if given.options.CallBackWebHook != "" {
 		u.Webhook, u.WebhookID = given.options.CallBackWebHook, newMessageID()
 	}
@@ -123,17 +139,18 @@ func (a *API) changeUnresolved(ctx context.Context, id int64, change func(*unres
 	return nil
 }
 
-func (a *API) notifyUnresolved(ctx context.Context, id int64) {
+func (a *API) notifyUnresolved(ctx context.Context, id int64) error {
 	u := a.view.findUnresolved(id)
 	if u == nil || u.Webhook == "" {
-		return
+		return nil
 	}
 	task := u.task()
-	if !a.tell(ctx, u.WebhookID, u.Webhook, &task) {
-		return
+	if err := a.tell(ctx, u.WebhookID, u.Webhook, &task); err != nil {
+		return err
 	}
-	err := a.changeUnresolved(context.WithoutCancel(ctx), id, func(u *unresolved) { u.Webhook, u.WebhookID = "", "" })
-	if err != nil && ctx.Err() == nil {
-		a.log.Error("a webhook may be sent again", "task", u.taskID(), "error", err)
-	}
+	return a.changeUnresolved(context.WithoutCancel(ctx), id, func(u *unresolved) { u.Webhook, u.WebhookID = "", "" })
+}
+
+func (a *API) discardUnresolved(ctx context.Context, id int64) error {
+	return a.changeUnresolved(ctx, id, func(u *unresolved) { *u = unresolved{ID: u.ID} })
 }

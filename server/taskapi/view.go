@@ -332,7 +332,9 @@ func (v *view) lists() (running, finished []listed) {
 		}
 	}
 	for _, u := range v.unresolved {
-		finished = append(finished, listed{unresolved: u})
+		if !u.isHidden {
+			finished = append(finished, listed{unresolved: u})
+		}
 	}
 	v.mu.Unlock()
 	slices.SortFunc(running, compare)

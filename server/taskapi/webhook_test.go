@@ -23,12 +23,15 @@ type receiver struct {
 	tasks []task
 	ids   []string
 	fails atomic.Bool
+	held  sync.RWMutex // while it is locked nobody is answered
 }
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	to := &receiver{}
 	to.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		to.held.RLock()
+		defer to.held.RUnlock()
 		raw, err := io.ReadAll(r.Body)
 		var came task
 		if err != nil || json.Unmarshal(raw, &came) != nil || r.Header.Get("webhook-signature") == "" {
