@@ -38,7 +38,20 @@ func (j *journal) take(event pixivoc.Event) {
 		delete(j.states, task.TID)
 		j.log.Info("task deleted", "task", task.TID, "name", task.TaskName)
 	case pixivoc.EventLimited:
-		j.log.Warn("requests wait", "until", event.Until)
+		j.limited(event)
+	case pixivoc.EventAccount:
+		j.log.Error("the site has something against the account; all tasks stop", "detail", event.Error)
+	}
+}
+
+func (j *journal) limited(event pixivoc.Event) {
+	switch {
+	case event.Until.IsZero():
+		j.log.Info("requests go on")
+	case event.Why == pixivoc.LimitQuietHours:
+		j.log.Info("requests wait", "why", event.Why, "until", event.Until)
+	default:
+		j.log.Warn("requests wait", "why", event.Why, "until", event.Until)
 	}
 }
 

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -40,7 +41,10 @@ func TestJournal(t *testing.T) {
 	says(`level=WARN msg="nobody is logged in`, in(pixivoc.StateWaitToken))
 	says(`level=INFO msg="task stopped"`, in(pixivoc.StateStopped))
 	says(`level=ERROR msg="task gave up" task=7 name=n error=why`, in(pixivoc.StateError))
-	says(`level=WARN msg="requests wait"`, pixivoc.Event{Kind: pixivoc.EventLimited})
+	says(`level=WARN msg="requests wait" why=rate_limit`, pixivoc.Event{Kind: pixivoc.EventLimited, Why: pixivoc.LimitRate, Until: time.Unix(1, 0)})
+	says(`level=INFO msg="requests wait" why=quiet_hours`, pixivoc.Event{Kind: pixivoc.EventLimited, Why: pixivoc.LimitQuietHours, Until: time.Unix(1, 0)})
+	says(`level=INFO msg="requests go on"`, pixivoc.Event{Kind: pixivoc.EventLimited})
+	says(`level=ERROR msg="the site has something against the account`, pixivoc.Event{Kind: pixivoc.EventAccount})
 	says(`level=INFO msg="task over"`, pixivoc.Event{Kind: pixivoc.EventTaskOver, Task: pixivoc.TaskInfo{TID: 7, Over: true}})
 	says(`level=INFO msg="task deleted"`, pixivoc.Event{Kind: pixivoc.EventTaskDeleted, Task: pixivoc.TaskInfo{TID: 7}})
 	assert.Equal(t, map[int64]pixivoc.State{1: pixivoc.StateQueued, 2: pixivoc.StateStopped}, j.states)

@@ -51,7 +51,9 @@ func (m *meters) follow(ctx context.Context) {
 		case pixivoc.EventTaskOver:
 			over.Inc()
 		case pixivoc.EventLimited:
-			pauses.Inc()
+			if event.Why == pixivoc.LimitRate && !event.Until.IsZero() {
+				pauses.Inc()
+			}
 		case pixivoc.EventLost:
 			lost.Inc()
 		}
