@@ -3,16 +3,25 @@ package daemon
 import (
 	"fmt"
 
+	"github.com/pixivoc/pixivoc/pixiv"
 	"github.com/pixivoc/pixivoc/server/dataapi"
 )
 
 // openData makes the door in the shape of the Octopus data API: the token call
 // and everything below /api that is not REST.
 func openData(v *services) (*httpDoor, error) {
+	columns := map[string][]string{}
+	for _, kind := range v.client.Types() {
+		if names := pixiv.RecordColumns(kind.Name); names != nil {
+			// Pixiv sends more than it is known for.
+			columns[kind.Name] = append(names, "other")
+		}
+	}
 	api, err := dataapi.New(v.client, dataapi.Config{
 		Accounts:        v.book,
 		Settings:        v.store,
 		AccessTokenLife: v.settings.AccessTokenLife,
+		Columns:         func(typeName string) []string { return columns[typeName] },
 		Hosts:           v.settings.AllowedHosts,
 		Origins:         v.settings.AllowedOrigins,
 		Logger:          v.logger,

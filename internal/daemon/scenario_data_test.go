@@ -69,6 +69,7 @@ func (w *dataWay) files(t *testing.T, task string) (files int) {
 		rows = batch{}
 		w.ask(t, http.MethodGet, path, &rows)
 		for _, row := range rows.DataList {
+			require.Contains(t, row, "other", "the columns are those of the type, from the first row on")
 			if row["kind"] == "file" {
 				files++
 			}
@@ -98,6 +99,7 @@ func (w *dataWay) export(t *testing.T, task string) (files int) {
 			key := row["kind"] + " " + row["key"]
 			assert.False(t, seen[key], "%s was marked before", key)
 			seen[key] = true
+			require.Contains(t, row, "other", "the columns are those of the type, from the first row on")
 			if row["kind"] == "file" {
 				files++
 			}

@@ -67,7 +67,9 @@ type Config struct {
 	// every task. A task that it may not see does not exist for it.
 	Owns func(account Account, task pixivoc.TaskInfo) bool
 	// Columns names the columns of the rows of tasks of a type, after the
-	// fixed ones. Nil, or a nil result, means all that were seen in a task.
+	// fixed ones. The name "other" stands for a last column that takes, as a
+	// JSON object, what has no column; without it that is left out. Nil, or a
+	// nil result, means all that were seen in a task.
 	Columns func(typeName string) []string
 	// DefaultGroup is the name of the group of tasks without one.
 	DefaultGroup string

@@ -122,7 +122,7 @@ type columns struct {
 	unsaved int            // records scanned since it was stored
 	known   map[string]int // the place of each name
 	// chosen columns are those of Config.Columns; what they do not name is
-	// left out.
+	// left out, unless there is Other.
 	chosen bool
 }
 
@@ -130,6 +130,10 @@ type columns struct {
 func chosenColumns(names []string) *columns {
 	c := &columns{chosen: true}
 	for _, name := range names {
+		if name == columnOther {
+			c.Other = true
+			continue
+		}
 		c.take(name)
 	}
 	return c
@@ -200,6 +204,7 @@ func (c *columns) row(record pixivoc.Record) []cell {
 	for _, f := range flatten(record.Data) {
 		at, known := c.known[f.name]
 		switch {
+		case !known && c.chosen && f.value == "": // as of an object that is null
 		case !known:
 			rest = append(rest, f)
 		case !filled[at]:

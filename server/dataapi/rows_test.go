@@ -107,6 +107,29 @@ func TestRows_ChosenColumns(t *testing.T) {
 	assert.Equal(t, []string{"3", "", "2"}, []string{row["c.d"], row["none"], row["a"]})
 }
 
+// With a column "other" nothing is left out, and every row has the same keys.
+func TestRows_ChosenColumnsAndOthers(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, func(c *dataapi.Config) {
+		c.Columns = func(string) []string { return []string{"a", "other", "c.d"} }
+	})
+	task := k.create("a", "", "")
+	k.find(task, "one", `{"a":1}`, `{"b":{"x":2},"a":3,"c":null,"e":""}`, `{"c":{"d":4}}`)
+	for _, want := range []map[string]string{
+		{"a": "1", "c.d": "", "other": ""},
+		{"a": "3", "c.d": "", "other": `{"b.x":"2"}`},
+		{"a": "", "c.d": "4", "other": ""},
+	} {
+		_, body := k.call(get(fmt.Sprintf("/api/notexportdata/gettop?taskId=%d&size=1", task.ID())))
+		assert.Equal(t, []string{"kind", "key", "time", "a", "c.d", "other"}, keysInOrder(t, body))
+		row := k.gettop(task, 1, "").Data.DataList[0]
+		for name, value := range want {
+			assert.Equal(t, value, row[name], name)
+		}
+		k.update(task, "")
+	}
+}
+
 // A task with more members than columns loses none of them.
 func TestRows_ManyMembers(t *testing.T) {
 	t.Parallel()
