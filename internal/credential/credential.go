@@ -301,6 +301,16 @@ func (b *Book) Check(ctx context.Context, name, password string, remote netip.Ad
 	return entry.public(), nil
 }
 
+// Renew returns what an account is now that Check returned before, or ErrWrong
+// when it is gone or its password was changed since. It costs no hash.
+func (b *Book) Renew(before Account) (Account, error) {
+	entry := b.find(before.Name)
+	if entry == nil || entry.Epoch != before.epoch {
+		return Account{}, ErrWrong
+	}
+	return entry.public(), nil
+}
+
 func checkEntry(name, password string, scopes []Scope) error {
 	switch {
 	case name == "" || len(name) > maxName || !utf8.ValidString(name):

@@ -229,3 +229,24 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// TestRenew is a connection that outlives the password it was opened with.
+func TestRenew(t *testing.T) {
+	t.Parallel()
+	book, _ := openWithOwner(t, newClock().Now)
+	account, err := book.Check(t.Context(), owner, password, home)
+	require.NoError(t, err)
+	require.NoError(t, book.Set(t.Context(), owner, password, credential.ScopeRead))
+	now, err := book.Renew(account)
+	require.NoError(t, err)
+	assert.Equal(t, []credential.Scope{credential.ScopeRead}, now.Scopes)
+	require.NoError(t, book.Set(t.Context(), owner, "another", credential.ScopeRead))
+	_, err = book.Renew(account)
+	require.ErrorIs(t, err, credential.ErrWrong)
+	account, err = book.Check(t.Context(), owner, "another", home)
+	require.NoError(t, err)
+	_, err = book.Remove(t.Context(), owner)
+	require.NoError(t, err)
+	_, err = book.Renew(account)
+	require.ErrorIs(t, err, credential.ErrWrong)
+}

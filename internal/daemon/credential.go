@@ -51,6 +51,10 @@ func recognise(ctx context.Context, book *credential.Book, secret string, remote
 	return account, err
 }
 
+// isPassword says whether a secret is a name and a password: no token has a
+// colon in it.
+func isPassword(secret string) bool { return strings.Contains(secret, ":") }
+
 // caller returns the account that the Authorization header of a request
 // names: a bearer token, or the name and password of Basic.
 func caller(r *http.Request, book *credential.Book) (credential.Account, error) {

@@ -28,11 +28,7 @@ func openSocket(v *services, secret *certificate, isOpen bool) (*socketapi.Serve
 	}
 	if isOpen {
 		config.Authenticate = func(ctx context.Context, token string, remote netip.Addr) (socketapi.Rights, error) {
-			account, err := recognise(ctx, v.book, token, remote)
-			if err == nil && !account.May(credential.ScopeRead) {
-				err = credential.ErrWrong
-			}
-			return socketapi.Rights{Control: account.May(credential.ScopeControl), Admin: account.May(credential.ScopeAdmin)}, err
+			return authenticate(ctx, v.book, token, remote)
 		}
 		if secret != nil {
 			config.TLS = secret.config()
@@ -43,6 +39,33 @@ func openSocket(v *services, secret *certificate, isOpen bool) (*socketapi.Serve
 		return nil, fmt.Errorf("socket: %w", err)
 	}
 	return server, nil
+}
+
+// authenticate returns the rights of a client of the socket. A password is
+// looked at once for each connection; later it matters whether it was changed.
+func authenticate(ctx context.Context, book *credential.Book, secret string, remote netip.Addr) (socketapi.Rights, error) {
+	account, err := recognise(ctx, book, secret, remote)
+	if err != nil {
+		return socketapi.Rights{}, err
+	}
+	rights, err := rightsOf(account)
+	if isPassword(secret) {
+		rights.Renew = func(context.Context) (socketapi.Rights, error) {
+			now, err := book.Renew(account)
+			if err != nil {
+				return socketapi.Rights{}, err
+			}
+			return rightsOf(now)
+		}
+	}
+	return rights, err
+}
+
+func rightsOf(account credential.Account) (socketapi.Rights, error) {
+	if !account.May(credential.ScopeRead) {
+		return socketapi.Rights{}, credential.ErrWrong
+	}
+	return socketapi.Rights{Control: account.May(credential.ScopeControl), Admin: account.May(credential.ScopeAdmin)}, nil
 }
 
 // meterSocket returns a source of the socket's counters.

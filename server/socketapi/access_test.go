@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,16 +160,82 @@ func TestRights(t *testing.T) {
 	content, _ := reader.ask("S3", 14, "TID", task.ID())
 	assert.Contains(t, content, "WorkDetails")
 	controller := raw{t, d.dial()}
-	content, _ = controller.ask("S1", 5, "Timeout", 7, "Token", "control")
+	content, _ = controller.ask("S1", 11, "TID", task.ID(), "Token", "control")
 	assert.Equal(t, "true", content)
+	for _, command := range []int{4, 5, 6, 7, 8} {
+		content, _ = controller.ask("S1", command, "Timeout", 7)
+		assert.Equal(t, "false", content, "settings are not control")
+	}
+	content, _ = controller.ask("S1", 1016, "Arguments", map[string]any{"timeout_ms": 7000})
+	assert.JSONEq(t, forbidden, content)
+	assert.Equal(t, time.Minute, client.Env().Timeout)
 	content, _ = controller.ask("S1", 1, "Account", "x")
 	assert.Equal(t, "false", content)
 	assert.Empty(t, exits)
 	// A client may show another token later.
 	content, _ = controller.ask("S1", 1001, "Token", "read")
 	assert.Contains(t, content, `"control": false`)
-	content, _ = controller.ask("S1", 5, "Timeout", 8)
+	content, _ = controller.ask("S1", 12, "TID", task.ID())
 	assert.Equal(t, "false", content)
+}
+
+// What is taken from a client is gone soon, whether it speaks or listens.
+func TestRights_AreRenewed(t *testing.T) {
+	for _, renews := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var asked, renewed atomic.Int64
+			var rights atomic.Pointer[socketapi.Rights] // nil: the token is void
+			rights.Store(&socketapi.Rights{Control: true})
+			look := func() (socketapi.Rights, error) {
+				if now := rights.Load(); now != nil {
+					return *now, nil
+				}
+				return socketapi.Rights{}, errors.New("void")
+			}
+			d := openPipe(t, kernel(t, newGate()), socketapi.Config{
+				Authenticate: func(_ context.Context, token string, _ netip.Addr) (socketapi.Rights, error) {
+					asked.Add(1)
+					now, err := look()
+					if token == "other" {
+						return socketapi.Rights{Admin: true}, nil
+					}
+					if renews {
+						now.Renew = func(context.Context) (socketapi.Rights, error) {
+							renewed.Add(1)
+							return look()
+						}
+					}
+					return now, err
+				},
+			})
+			speaker, listener, other := raw{t, d.dial()}, raw{t, d.dial()}, raw{t, d.dial()}
+			speaker.ask("S1", 3, "Token", "secret")
+			listener.ask("S1", 3, "Token", "secret")
+			other.ask("S1", 3, "Token", "secret")
+			other.ask("S1", 1001, "Token", "other")
+			assert.EqualValues(t, 4, asked.Load())
+			<-time.After(time.Minute + time.Second)
+			greeting, _ := speaker.ask("S2", 1001)
+			assert.Contains(t, greeting, `"control": true`)
+			if renews {
+				assert.EqualValues(t, 8, renewed.Load(), "and no password is looked at again")
+			} else {
+				assert.EqualValues(t, 4+3*4, asked.Load())
+			}
+			rights.Store(&socketapi.Rights{Admin: true})
+			<-time.After(15 * time.Second)
+			greeting, _ = speaker.ask("S3", 1001)
+			assert.Contains(t, greeting, `"control": false, "admin": true`)
+			rights.Store(nil)
+			begun := time.Now()
+			listener.closed()
+			speaker.closed()
+			assert.LessOrEqual(t, time.Since(begun), 15*time.Second)
+			other.silent()
+			synctest.Wait()
+			assert.EqualValues(t, 2, d.server.Counters().Closed[socketapi.ClosedWrongToken])
+		})
+	}
 }
 
 // A listener for strangers wants TLS and a token or a client certificate.

@@ -48,9 +48,9 @@ func (s *session) dispatch(ctx context.Context, r *request) answer {
 	switch {
 	case !known:
 		return answer{void: VoidUnknownCommand}
-	case !c.mayRun(s.rights) && c.refusal == nil:
+	case !c.mayRun(s.identity.may()) && c.refusal == nil:
 		return answer{void: VoidNoRight}
-	case !c.mayRun(s.rights):
+	case !c.mayRun(s.identity.may()):
 		return answer{content: c.refusal}
 	case c.login && !s.isLoggedIn():
 		return answer{content: pleaseLogIn()}
@@ -69,15 +69,15 @@ func (s *session) command(number Command) (c command, known bool) {
 	case CommandIsLogin:
 		return command{s.answerIsLogin, anybody, false, nil}, true
 	case CommandSetProxyMode:
-		return command{s.setProxyMode, mayControl, false, false}, true
+		return command{s.setProxyMode, mayAdminister, false, false}, true
 	case CommandSetTimeout:
-		return command{s.setTimeout, mayControl, false, false}, true
+		return command{s.setTimeout, mayAdminister, false, false}, true
 	case CommandSetConcurrencyNumber:
-		return command{s.setConcurrencyNumber, mayControl, false, false}, true
+		return command{s.setConcurrencyNumber, mayAdminister, false, false}, true
 	case CommandSetIntervalTime:
-		return command{s.setIntervalTime, mayControl, false, false}, true
+		return command{s.setIntervalTime, mayAdminister, false, false}, true
 	case CommandSetIncrement:
-		return command{s.setIncrement, mayControl, false, false}, true
+		return command{s.setIncrement, mayAdminister, false, false}, true
 	case CommandGetEnvironment:
 		return command{s.environment, anybody, false, nil}, true
 	case CommandStartTask:

@@ -88,7 +88,8 @@ type Config struct {
 	Token string
 	// Authenticate says what a token lets a client do; an error refuses it.
 	// remote is the zero Addr for a Unix socket. It is called from many
-	// goroutines.
+	// goroutines, and again every 15 s for each connection unless the Rights
+	// say how else to look at them: an error ends the connection then.
 	Authenticate func(ctx context.Context, token string, remote netip.Addr) (Rights, error)
 	// AuthenticationTimeout is how long a connection may be without a valid
 	// token; 0 means DefaultAuthenticationTimeout.
@@ -107,11 +108,14 @@ type Config struct {
 
 // Rights is what a client may do beyond asking.
 type Rights struct {
-	// Control allows to create, start, stop and delete tasks and to change the
-	// environment.
+	// Control allows to create, start, stop, change and delete tasks.
 	Control bool
-	// Admin allows to log in and out, and Exit.
+	// Admin allows to log in and out, to change the environment, and Exit.
 	Admin bool
+	// Renew returns what the client may do now, and an error when it is nothing
+	// any more. It is called every 15 s in place of Authenticate, for one that
+	// costs much. Nil means Authenticate.
+	Renew func(ctx context.Context) (Rights, error)
 }
 
 // DefaultTypeNames returns the task types of PixivOC's commands. The caller may

@@ -26,7 +26,7 @@ func (s *session) extension(ctx context.Context, r *request) answer {
 	}
 	var result any
 	err := error(&Error{Code: CodeForbidden, Message: "the connection has no right to do this"})
-	if c.mayRun(s.rights) {
+	if c.mayRun(s.identity.may()) {
 		result, err = c.run(ctx, r)
 	}
 	var raw json.RawMessage
@@ -76,7 +76,7 @@ func (s *session) extensionCommand(number Command) (c extensionCommand, known bo
 	case CommandEnv:
 		return extensionCommand{s.env, anybody}, true
 	case CommandUpdateEnv:
-		return extensionCommand{s.patchEnv, mayControl}, true
+		return extensionCommand{s.patchEnv, mayAdminister}, true
 	case CommandCountRecords:
 		return extensionCommand{s.countRecords, anybody}, true
 	case CommandChange:
@@ -116,9 +116,10 @@ func arguments[T any](r *request) (T, error) {
 }
 
 func (s *session) hello(context.Context, *request) (any, error) {
+	rights := s.identity.may()
 	return Greeting{
 		Server: "pixivoc", Protocol: ProtocolVersion, Authenticated: true,
-		Control: s.rights.Control, Admin: s.rights.Admin, MaxFrame: s.service.server.config.MaxFrame,
+		Control: rights.Control, Admin: rights.Admin, MaxFrame: s.service.server.config.MaxFrame,
 	}, nil
 }
 

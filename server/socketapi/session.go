@@ -47,11 +47,11 @@ type session struct {
 	deadline sync.Mutex // guards stopping and the read deadline
 	stopping bool
 
+	identity identity
+
 	// The rest belongs to the reading goroutine.
-	known  bool // authenticated
-	rights Rights
-	voids  uint64
-	input  *spool
+	voids uint64
+	input *spool
 }
 
 func newSession(service *service, conn net.Conn) *session {
@@ -77,7 +77,7 @@ func (s *session) run(ctx context.Context) {
 	defer func() { _ = s.raw.Close() }()
 	defer s.input.close()
 	if s.service.server.access.check == nil {
-		s.admit(Rights{Control: true, Admin: true})
+		s.admit("", Rights{Control: true, Admin: true})
 	}
 	late := time.AfterFunc(s.service.server.config.AuthenticationTimeout, func() {
 		if !s.hears.Load() {
@@ -89,9 +89,15 @@ func (s *session) run(ctx context.Context) {
 		s.drop(ClosedTLSFailed)
 		return
 	}
-	var writer sync.WaitGroup
-	writer.Go(s.write)
+	var owned sync.WaitGroup
+	owned.Go(s.write)
+	watch, stopWatch := context.WithCancel(ctx)
+	defer stopWatch()
+	if s.service.server.access.check != nil {
+		owned.Go(func() { s.keepRights(watch) })
+	}
 	reason := s.read(ctx)
+	stopWatch()
 	s.end(reason)
 	switch reason {
 	case ClosedByClient, ClosedShutdown: // it may still read what it asked for
@@ -99,7 +105,7 @@ func (s *session) run(ctx context.Context) {
 	default:
 		s.out.close()
 	}
-	writer.Wait()
+	owned.Wait()
 	s.drop(reason)
 }
 
@@ -116,14 +122,14 @@ func (s *session) handshake(ctx context.Context) bool {
 		return false
 	}
 	if s.service.server.config.TLS.ClientAuth == tls.RequireAndVerifyClientCert {
-		s.admit(Rights{Control: true, Admin: true})
+		s.admit("", Rights{Control: true, Admin: true})
 	}
 	return true
 }
 
 // admit lets an authenticated client in: from now on it gets reports.
-func (s *session) admit(rights Rights) {
-	s.known, s.rights = true, rights
+func (s *session) admit(token string, rights Rights) {
+	s.identity.set(token, rights)
 	s.hears.Store(true)
 }
 
@@ -206,11 +212,12 @@ func (s *session) answer(ctx context.Context, body []byte) (reason CloseReason) 
 // CommandAuthenticate always.
 func (s *session) authenticate(ctx context.Context, r *request) (void VoidReason, reason CloseReason) {
 	access := s.service.server.access
-	if access.check == nil || s.known && Command(r.command) != CommandAuthenticate {
+	known := s.identity.isKnown()
+	if access.check == nil || known && Command(r.command) != CommandAuthenticate {
 		return "", ""
 	}
 	if r.token == "" {
-		if s.known {
+		if known {
 			return "", "" // asks what it may do
 		}
 		return VoidUnauthenticated, ""
@@ -220,7 +227,7 @@ func (s *session) authenticate(ctx context.Context, r *request) (void VoidReason
 		s.log.Warn("token refused")
 		return VoidUnauthenticated, ClosedWrongToken
 	}
-	s.admit(rights)
+	s.admit(r.token, rights)
 	return "", ""
 }
 
