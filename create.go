@@ -188,7 +188,7 @@ func (c *client) addFirst(ctx context.Context, stored StoredTask, kind *TaskType
 // reopen makes a task that was over ready to start when it has items again.
 func (c *client) reopen(ctx context.Context, stored StoredTask, kind *TaskType) error {
 	change := TaskChange{}
-	if stored.Schedule == "" { // else a run may be listing them
+	if stored.Runs == 0 { // else a run may be listing them
 		change.Seeded = new(true)
 	}
 	if stored.State == StateOver {

@@ -41,16 +41,16 @@ func nextRun(stored StoredTask) (time.Time, schedule.Schedule) {
 	return rule.Next(time.Now()), rule
 }
 
-// opening is how a task changes that is put into the queue. One with a schedule
-// whose last run came to its end is to read its lists anew; that it is no
-// longer Seeded makes its run do so, also one after a crash.
+// opening is how a task changes that is put into the queue. One whose last run
+// came to its end is to read its lists anew; that it is no longer Seeded makes
+// its run do so, also one after a crash. First items from an Input are kept.
 func opening(stored StoredTask, kind *TaskType) TaskChange {
 	change := TaskChange{
 		State: new(StateQueued), Error: new(""), ErrorReason: new(""), Idle: new(0), NextRun: new(time.Time),
 	}
-	again := stored.Schedule != "" && stored.Stage == StageOver
+	again := stored.Stage == StageOver
 	if again {
-		change.Seeded, change.Stage, change.Round = new(false), new(kind.Stages[0].Stage.Name()), new(0)
+		change.Seeded, change.Stage, change.Round = new(stored.FromInput), new(kind.Stages[0].Stage.Name()), new(0)
 	}
 	if again || stored.Runs == 0 {
 		change.Runs = new(stored.Runs + 1)

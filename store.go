@@ -89,6 +89,12 @@ type ItemStore interface {
 	// keys can be queued again. Claims on them become stale.
 	ForgetItems(ctx context.Context, tid int64, stages []string) error
 
+	// RetryItems makes all failed items of a task pending again, with Round and
+	// Attempts 0; retried counts them. Reason and Detail stay. It may do so in
+	// several transactions, so that other tasks go on: after an error some items
+	// may be pending again and others not.
+	RetryItems(ctx context.Context, tid int64) (retried int, err error)
+
 	// Claim gives the caller exclusive hold of pending items until the lease
 	// ends, oldest ID first. It returns fewer than request.Limit only when no
 	// more can be claimed now.

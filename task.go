@@ -56,6 +56,14 @@ type Task interface {
 	// that is queued, running or over changes nothing.
 	Start(ctx context.Context) error
 
+	// Reopen starts the task as Start does, but also one that is over, and tries
+	// again what failed for good: those items are pending again, with no
+	// attempts. A task that is over or scheduled reads its lists anew, unless it
+	// was made from a TaskSpec.Input, which cannot be read again; any other goes
+	// on where it is. What is done stays done. Reopening a task that is queued or
+	// running changes nothing.
+	Reopen(ctx context.Context) error
+
 	// Stop takes the task out of the queue or ends its run. It answers before
 	// running requests have ended; Wait waits for them. What is on disk is
 	// kept and resumed. A schedule rests until the task is started. Stopping a
@@ -141,7 +149,7 @@ type TaskInfo struct {
 	// is no schedule, and while the task waits, runs or is stopped.
 	NextRun time.Time `json:"next_run,omitzero"`
 	// Runs counts how often the task was opened: by its first start, by its
-	// schedule, by Start between two runs, and by Create with its key.
+	// schedule, by Start between two runs, by Reopen, and by Create with its key.
 	Runs int `json:"runs,omitempty"`
 	// BandwidthLimit is TaskSpec.BandwidthLimit.
 	BandwidthLimit int64 `json:"bandwidth_limit,omitempty"`

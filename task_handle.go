@@ -25,6 +25,24 @@ func (t task) Info(ctx context.Context) (TaskInfo, error) {
 }
 
 func (t task) Start(ctx context.Context) error {
+	return t.start(ctx, func(stored StoredTask) (bool, error) { return stored.State != StateOver, nil })
+}
+
+func (t task) Reopen(ctx context.Context) error {
+	c := t.client
+	return t.start(ctx, func(stored StoredTask) (bool, error) {
+		if j, _ := c.queue.find(t.tid); j != nil && stored.State == StateQueued {
+			return false, nil
+		}
+		// Before its state, so that it is over still when this comes to nothing.
+		_, err := c.config.Store.RetryItems(ctx, t.tid)
+		return true, notFound(err)
+	})
+}
+
+// start puts the task into the queue when ready, which is asked with the task's
+// lock held, says that there is something to start.
+func (t task) start(ctx context.Context, ready func(StoredTask) (bool, error)) error {
 	c := t.client
 	if c.isClosed() {
 		return ErrClosed
@@ -38,11 +56,11 @@ func (t task) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !stored.Seeded && stored.Schedule == "" {
+	if !stored.Seeded && stored.Schedule == "" && stored.Runs == 0 {
 		return fmt.Errorf("start task %d: its list was not read to the end; create it again with the same key: %w", t.tid, ErrState)
 	}
-	if stored.State == StateOver {
-		return nil
+	if is, err := ready(stored); err != nil || !is {
+		return err
 	}
 	c.endTrouble()
 	return c.startTask(ctx, stored)

@@ -1419,6 +1419,72 @@ func (_c *Store_Renew_Call) RunAndReturn(run func(ctx context.Context, claims []
 	return _c
 }
 
+// RetryItems provides a mock function for the type Store
+func (_mock *Store) RetryItems(ctx context.Context, tid int64) (int, error) {
+	ret := _mock.Called(ctx, tid)
+
+	if len(ret) == 0 {
+		panic("no return value specified for RetryItems")
+	}
+
+	var r0 int
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, int64) (int, error)); ok {
+		return returnFunc(ctx, tid)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, int64) int); ok {
+		r0 = returnFunc(ctx, tid)
+	} else {
+		r0 = ret.Get(0).(int)
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, int64) error); ok {
+		r1 = returnFunc(ctx, tid)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Store_RetryItems_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'RetryItems'
+type Store_RetryItems_Call struct {
+	*mock.Call
+}
+
+// RetryItems is a helper method to define mock.On call
+//   - ctx context.Context
+//   - tid int64
+func (_e *Store_Expecter) RetryItems(ctx any, tid any) *Store_RetryItems_Call {
+	return &Store_RetryItems_Call{Call: _e.mock.On("RetryItems", ctx, tid)}
+}
+
+func (_c *Store_RetryItems_Call) Run(run func(ctx context.Context, tid int64)) *Store_RetryItems_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 int64
+		if args[1] != nil {
+			arg1 = args[1].(int64)
+		}
+		run(
+			arg0,
+			arg1,
+		)
+	})
+	return _c
+}
+
+func (_c *Store_RetryItems_Call) Return(retried int, err error) *Store_RetryItems_Call {
+	_c.Call.Return(retried, err)
+	return _c
+}
+
+func (_c *Store_RetryItems_Call) RunAndReturn(run func(ctx context.Context, tid int64) (int, error)) *Store_RetryItems_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // SetSetting provides a mock function for the type Store
 func (_mock *Store) SetSetting(ctx context.Context, name string, value []byte) error {
 	ret := _mock.Called(ctx, name, value)

@@ -383,6 +383,57 @@ func (_c *Task_Records_Call) RunAndReturn(run func(ctx context.Context, query pi
 	return _c
 }
 
+// Reopen provides a mock function for the type Task
+func (_mock *Task) Reopen(ctx context.Context) error {
+	ret := _mock.Called(ctx)
+
+	if len(ret) == 0 {
+		panic("no return value specified for Reopen")
+	}
+
+	var r0 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context) error); ok {
+		r0 = returnFunc(ctx)
+	} else {
+		r0 = ret.Error(0)
+	}
+	return r0
+}
+
+// Task_Reopen_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'Reopen'
+type Task_Reopen_Call struct {
+	*mock.Call
+}
+
+// Reopen is a helper method to define mock.On call
+//   - ctx context.Context
+func (_e *Task_Expecter) Reopen(ctx any) *Task_Reopen_Call {
+	return &Task_Reopen_Call{Call: _e.mock.On("Reopen", ctx)}
+}
+
+func (_c *Task_Reopen_Call) Run(run func(ctx context.Context)) *Task_Reopen_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		run(
+			arg0,
+		)
+	})
+	return _c
+}
+
+func (_c *Task_Reopen_Call) Return(err error) *Task_Reopen_Call {
+	_c.Call.Return(err)
+	return _c
+}
+
+func (_c *Task_Reopen_Call) RunAndReturn(run func(ctx context.Context) error) *Task_Reopen_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // SetBandwidthLimit provides a mock function for the type Task
 func (_mock *Task) SetBandwidthLimit(ctx context.Context, limit int64) error {
 	ret := _mock.Called(ctx, limit)

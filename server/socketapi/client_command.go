@@ -104,6 +104,12 @@ func (c *Conn) Start(ctx context.Context, tid int64) error {
 	return c.invoke(ctx, CommandStart, taskArguments{tid}, nil, isRepeatable)
 }
 
+// Reopen opens a task again, as pixivoc.Task.Reopen does. It is not repeated
+// when the connection is lost: the task may be over by then.
+func (c *Conn) Reopen(ctx context.Context, tid int64) error {
+	return c.invoke(ctx, CommandReopen, taskArguments{tid}, nil, onceOnly)
+}
+
 // Stop stops a task, as pixivoc.Task.Stop does.
 func (c *Conn) Stop(ctx context.Context, tid int64) error {
 	return c.invoke(ctx, CommandStop, taskArguments{tid}, nil, isRepeatable)

@@ -87,6 +87,7 @@
 //	1020 Archive       {after, limit}                          {list, more}
 //	1021 Archived      {keys}                                  {keys}
 //	1022 Change        {tid, schedule, bandwidth_limit}        null
+//	1023 Reopen        {tid}                                   null
 //
 // Create takes any registered task type by name or alias. A list that is too
 // long for a frame is sent before, with Input piece by piece, and used by
@@ -102,6 +103,9 @@
 // the item ID or record seq that after names; records with a greater seq than
 // through, when it is given, are left out of list and count. Environment and
 // login take the whole range of the kernel, other than commands 1 and 4.
+//
+// Reopen starts a task as Start does, but also one that is over, and tries again
+// what failed for good; see pixivoc.Task.
 //
 // Change changes what it names of a task: the schedule, "" for none, and the
 // limit of its bandwidth, 0 for none.

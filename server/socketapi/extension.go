@@ -61,6 +61,8 @@ func (s *session) extensionCommand(number Command) (c extensionCommand, known bo
 		return extensionCommand{s.tasks, anybody}, true
 	case CommandStart:
 		return extensionCommand{s.start, mayControl}, true
+	case CommandReopen:
+		return extensionCommand{s.reopen, mayControl}, true
 	case CommandStop:
 		return extensionCommand{s.stopAny, mayControl}, true
 	case CommandDelete:

@@ -91,6 +91,14 @@ func (s *session) start(ctx context.Context, r *request) (any, error) {
 	return nil, task.Start(ctx)
 }
 
+func (s *session) reopen(ctx context.Context, r *request) (any, error) {
+	task, err := s.namedTask(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return nil, task.Reopen(ctx)
+}
+
 func (s *session) stopAny(ctx context.Context, r *request) (any, error) {
 	task, err := s.namedTask(ctx, r)
 	if err != nil {

@@ -59,6 +59,7 @@ const (
 	CommandArchive      Command = 1020
 	CommandArchived     Command = 1021
 	CommandChange       Command = 1022
+	CommandReopen       Command = 1023
 )
 
 const firstExtension = int64(CommandHello)

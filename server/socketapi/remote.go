@@ -246,6 +246,8 @@ func (t remoteTask) Info(ctx context.Context) (pixivoc.TaskInfo, error) {
 
 func (t remoteTask) Start(ctx context.Context) error { return t.conn.Start(ctx, t.tid) }
 
+func (t remoteTask) Reopen(ctx context.Context) error { return t.conn.Reopen(ctx, t.tid) }
+
 func (t remoteTask) Stop(ctx context.Context) error { return t.conn.Stop(ctx, t.tid) }
 
 func (t remoteTask) Delete(ctx context.Context, options pixivoc.DeleteOptions) error {

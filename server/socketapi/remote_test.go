@@ -93,6 +93,11 @@ func TestRemote(t *testing.T) {
 		count++
 	}
 	assert.Equal(t, 3, count)
+	require.NoError(t, links.Reopen(ctx))
+	info, err = links.Wait(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, pixivoc.StateOver, info.State)
+	assert.Equal(t, 2, info.Runs)
 	count, err = links.CountRecords(ctx, pixivoc.RecordQuery{Kind: "link"})
 	require.NoError(t, err)
 	assert.Equal(t, 3, count)

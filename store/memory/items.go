@@ -74,6 +74,31 @@ func (s *Store) ForgetItems(ctx context.Context, tid int64, stages []string) err
 	return nil
 }
 
+// RetryItems implements pixivoc.ItemStore.
+func (s *Store) RetryItems(ctx context.Context, tid int64) (int, error) {
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	t, err := s.task(tid)
+	if err != nil {
+		return 0, err
+	}
+	retried := 0
+	for _, st := range t.stages {
+		for _, it := range st.items {
+			if it.State == pixivoc.ItemFailed {
+				it.State, it.Round, it.Attempts = pixivoc.ItemPending, 0, 0
+			}
+		}
+		retried += st.count.Failed
+		st.count.Pending += st.count.Failed
+		st.count.Failed = 0
+		st.first = 0
+	}
+	return retried, nil
+}
+
 // Claim implements pixivoc.ItemStore. Owner is not kept.
 func (s *Store) Claim(ctx context.Context, request pixivoc.ClaimRequest) ([]pixivoc.ClaimedItem, error) {
 	if err := checkClaim(request); err != nil {

@@ -17,6 +17,7 @@ func HotQueries() map[string]string {
 		selectItems(pixivoc.ItemPending): "items_pending",
 		selectItems(pixivoc.ItemDone):    "items_stage",
 		selectItems(pixivoc.ItemFailed):  "items_failed",
+		retryItems:                       "items_failed",
 		selectRecords:                    "records_kind",
 		countRecords:                     "COVERING INDEX records_kind",
 		findKind:                         "sqlite_autoindex_kinds_1",

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/pixivoc/pixivoc"
@@ -121,6 +122,47 @@ func testForgetItems(f *fixture) {
 	records := f.records(pixivoc.RecordQuery{Task: tid})
 	f.same("records", len(records), 1)
 	f.same("record", string(records[0].Data), `1`)
+}
+
+func testRetryItems(f *fixture) {
+	ctx := f.Context()
+	const many = 1203 // more than a store should change at a time
+	tid := f.task(append(numbered("k", many), "again", "done", "held")...)
+	f.add(tid, "two", "a")
+	claimed := f.claim(tid, many+3)
+	for i, item := range claimed[:many] {
+		commit := done(item.Claim)
+		commit.Outcome, commit.Reason, commit.Detail = pixivoc.OutcomeFailed, pixivoc.ReasonDeleted, fmt.Sprint(i)
+		f.commit(commit)
+	}
+	again := done(claimed[many].Claim)
+	again.Outcome, again.Round = pixivoc.OutcomeAgain, 4
+	f.commit(again, done(claimed[many+1].Claim))
+	last, err := f.store.Claim(ctx, pixivoc.ClaimRequest{Task: tid, Stage: "two", Limit: 1, Lease: long})
+	f.ok(err)
+	failed := done(last[0].Claim)
+	failed.Outcome = pixivoc.OutcomeFailed
+	f.commit(failed)
+	before := f.list(pixivoc.ItemQuery{Task: tid})
+
+	retried, err := f.store.RetryItems(ctx, tid)
+	f.ok(err)
+	f.same("retried", retried, many+1)
+	f.same("counts", f.counts(tid), map[string]pixivoc.ItemCount{
+		"one": {Total: many + 3, Pending: many + 2, Done: 1}, "two": {Total: 1, Pending: 1},
+	})
+	for i := range before {
+		if before[i].State == pixivoc.ItemFailed {
+			before[i].State, before[i].Round, before[i].Attempts = pixivoc.ItemPending, 0, 0
+		}
+	}
+	f.same("items", f.list(pixivoc.ItemQuery{Task: tid}), before)
+	f.same("claimed again", len(f.claim(tid, many+3)), many) // not what is held, nor what is due later
+	f.is(f.refused(done(claimed[0].Claim)), pixivoc.ErrStaleClaim)
+	f.commit(done(claimed[many+2].Claim))
+	retried, err = f.store.RetryItems(ctx, tid)
+	f.ok(err)
+	f.same("retried when none failed", retried, 0)
 }
 
 // states makes a task with items in all states in two stages.

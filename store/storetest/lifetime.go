@@ -214,6 +214,7 @@ func (f *fixture) calls(tid int64, claim pixivoc.Claim) map[string]func(context.
 		"ListGroups":  func(ctx context.Context) error { _, err := s.ListGroups(ctx); return err },
 		"AddItems":    func(ctx context.Context) error { _, err := s.AddItems(ctx, tid, items("one", "b")); return err },
 		"ForgetItems": func(ctx context.Context) error { return s.ForgetItems(ctx, tid, []string{"one"}) },
+		"RetryItems":  func(ctx context.Context) error { _, err := s.RetryItems(ctx, tid); return err },
 		"Claim": func(ctx context.Context) error {
 			_, err := s.Claim(ctx, pixivoc.ClaimRequest{Task: tid, Stage: "one", Limit: 1, Lease: long})
 			return err

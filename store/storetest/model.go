@@ -27,6 +27,7 @@ func testModel(f *fixture) {
 			"release": m.release,
 			"renew":   m.renew,
 			"forget":  m.forget,
+			"retry":   m.retry,
 			"delete":  m.delete,
 		})
 		m.compare(r)
@@ -214,6 +215,19 @@ func (m *model) forget(r *rapid.T) {
 		}
 		return c.item.Stage == stage
 	})
+}
+
+func (m *model) retry(*rapid.T) {
+	want := 0
+	for _, item := range m.items {
+		if item.State == pixivoc.ItemFailed {
+			item.State, item.Round, item.Attempts = pixivoc.ItemPending, 0, 0
+			want++
+		}
+	}
+	retried, err := m.f.store.RetryItems(m.f.Context(), m.tid)
+	m.f.ok(err)
+	m.f.same("retried", retried, want)
 }
 
 func (m *model) delete(*rapid.T) {

@@ -105,6 +105,7 @@ func core() map[string]func(*fixture) {
 		"AddItemsKnown":           testAddItemsKnown,
 		"AddItemsConcurrent":      testAddItemsConcurrent,
 		"ForgetItems":             testForgetItems,
+		"RetryItems":              testRetryItems,
 		"ListItems":               testListItems,
 		"CountItems":              testCountItems,
 		"Claim":                   testClaim,

@@ -271,6 +271,8 @@ func testTaskMissing(f *fixture) {
 	_, err = f.store.AddItems(ctx, tid, nil)
 	f.is(err, fs.ErrNotExist)
 	f.is(f.store.ForgetItems(ctx, tid, []string{"one"}), fs.ErrNotExist)
+	_, err = f.store.RetryItems(ctx, tid)
+	f.is(err, fs.ErrNotExist)
 	_, err = f.store.Claim(ctx, pixivoc.ClaimRequest{Task: tid, Stage: "one", Limit: 1, Lease: long})
 	f.is(err, fs.ErrNotExist)
 	f.is(f.refused(done(pixivoc.Claim{Task: tid, Item: 1, Fence: 1})), fs.ErrNotExist)
