@@ -235,6 +235,11 @@ func (l *ledgerReader) item(item *pixivoc.ItemStatus) error {
 			l.saving += work.count(item)
 		}
 		return nil
+	case StageConvertUgoira:
+		if work := l.work(item.Key); work != nil {
+			l.saving += work.count(item) // files, one at least
+		}
+		return nil
 	case StageGetWorkDetails:
 		if isDigits(item.Key) {
 			if work := l.work(item.Key); work != nil && item.State != pixivoc.ItemDone {

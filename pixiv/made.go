@@ -23,36 +23,45 @@ import (
 // removes them by FileNames.
 const partSuffix = ".part"
 
-// writeFile writes a file that is made here and not fetched: to a part, which
-// is synced and then renamed, so that nobody ever finds half of it. A file of
-// that name is replaced. The name is below the save path and cannot lead out.
+// writeFile writes a file that is made here and not fetched, as replaceFile does.
 func writeFile(rt pixivoc.Runtime, name string, write func(io.Writer) error) (FileRecord, error) {
+	var made *measured
+	err := replaceFile(rt, name, func(file *os.File) error {
+		made = newMeasured(file)
+		return write(made)
+	})
+	if err != nil {
+		return FileRecord{}, err
+	}
+	return made.record(name), nil
+}
+
+// replaceFile fills a part, which is synced and then renamed, so that nobody ever
+// finds half of it. A file of that name is replaced. The name is below the save
+// path and cannot lead out.
+func replaceFile(rt pixivoc.Runtime, name string, write func(*os.File) error) error {
 	for part := range strings.SplitSeq(name, "/") {
 		if err := pixivoc.CheckName(part); err != nil {
-			return FileRecord{}, pixivoc.Permanent(pixivoc.ReasonName, fmt.Errorf("write %s: %w", name, err))
+			return pixivoc.Permanent(pixivoc.ReasonName, fmt.Errorf("write %s: %w", name, err))
 		}
 	}
 	root, err := os.OpenRoot(rt.Task().SavePath)
 	if err != nil {
-		return FileRecord{}, onDisk(err)
+		return onDisk(err)
 	}
 	defer func() { _ = root.Close() }()
 	if err := root.MkdirAll(path.Dir(name), 0o777); err != nil {
-		return FileRecord{}, onDisk(err)
+		return onDisk(err)
 	}
-	made, err := fill(root, name+partSuffix, write)
-	if err != nil {
+	if err := fill(root, name+partSuffix, write); err != nil {
 		_ = root.Remove(name + partSuffix) // the error says more
-		return FileRecord{}, onDisk(err)
+		return onDisk(err)
 	}
 	err = root.Rename(name+partSuffix, name)
 	if err == nil {
 		err = syncFolder(root, path.Dir(name))
 	}
-	if err != nil {
-		return FileRecord{}, onDisk(err)
-	}
-	return made.record(name), nil
+	return onDisk(err)
 }
 
 // writeBeside is writeFile where a file of that name may be somebody else's: one
@@ -123,17 +132,16 @@ func (m *measured) copyFrom(root *os.Root, name string) error {
 }
 
 // fill writes a file that is synced when it is closed.
-func fill(root *os.Root, name string, write func(io.Writer) error) (*measured, error) {
-	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+func fill(root *os.Root, name string, write func(*os.File) error) error {
+	file, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	made := newMeasured(file)
-	err = write(made)
+	err = write(file)
 	if err == nil {
 		err = file.Sync()
 	}
-	return made, errors.Join(err, file.Close())
+	return errors.Join(err, file.Close())
 }
 
 // syncFolder makes a rename outlast a power cut. Windows has no such call and

@@ -65,6 +65,13 @@ type Options struct {
 	// task or by what was imported; see ArchiveKey. It leaves a SkippedRecord
 	// with RuleArchive. What is saved enters the archive with or without.
 	Archive bool `json:"archive,omitempty"`
+	// Ugoira names the formats that animations are written in beside their
+	// archive, under its name: "gif", "apng", "webp", "mkv" and "cbz", and "mp4"
+	// and "webm" where ffmpeg is found; see ugoira.Format. One animation is
+	// converted at a time, over all tasks. A file of that name that is older
+	// than the task stays as it is. Animations that the task saved before it
+	// was given formats stay without.
+	Ugoira []string `json:"ugoira,omitempty"`
 }
 
 // maxDelay is the longest Options.DelayMS.
@@ -81,6 +88,7 @@ type settings struct {
 	revision   string // Options.Revision
 	uploadTime bool   // Options.FileTime is FileTimeUpload
 	archive    bool   // Options.Archive
+	formats    []string
 }
 
 func (o *Options) settings() (*settings, error) {
@@ -101,7 +109,10 @@ func (o *Options) settings() (*settings, error) {
 	if err := checkMetadata(o.Metadata); err != nil {
 		return nil, err
 	}
-	s.metadata, s.archive = o.Metadata, o.Archive
+	if err := checkFormats(o.Ugoira); err != nil {
+		return nil, err
+	}
+	s.metadata, s.archive, s.formats = o.Metadata, o.Archive, o.Ugoira
 	s.revision, s.uploadTime = o.Revision, o.FileTime == FileTimeUpload
 	s.delay = time.Duration(o.DelayMS) * time.Millisecond
 	if o.DelayMS < 0 || o.DelayMS > maxDelay.Milliseconds() {

@@ -48,6 +48,8 @@ type picture struct {
 	// Illust the work that it is of.
 	Sidecar string          `json:"sidecar,omitempty"`
 	Illust  json.RawMessage `json:"illust,omitempty"`
+	// Comic describes a ugoira that becomes a comic book too.
+	Comic *comic `json:"comic,omitempty"`
 }
 
 func (p picture) key() string { return p.Work.String() + "_p" + strconv.Itoa(p.Page) }
@@ -121,6 +123,7 @@ func (s pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.
 	out.Record(RecordFile, key, record)
 	if p.Sidecar == "" {
 		p.archive(&out, &record)
+		settings.queueConversion(&out, p, &record)
 	}
 	return out, nil
 }

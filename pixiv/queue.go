@@ -2,9 +2,11 @@ package pixiv
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/ugoira"
 )
 
 // queueWork records a work and queues its pages for DownloadPicture, as the
@@ -50,6 +52,9 @@ func (s *settings) queuePictures(ctx context.Context, rt pixivoc.Runtime, out *p
 		}
 		if s.uploadTime {
 			item.Published = work.CreateDate
+		}
+		if item.Ugoira && slices.Contains(s.formats, string(ugoira.CBZ)) {
+			item.Comic = comicOf(work)
 		}
 		key := s.revise(&item, keys[i], work.CreateDate)
 		wanted = append(wanted, found{item, key})

@@ -14,17 +14,17 @@ import (
 // saver makes the stages of the task types that save works: it gives them the
 // Options of the task that they run for. One is enough for all types:
 //
-//	Stages: []pixivoc.StageSpec{
+//	Stages: s.saving(
 //		listStage(s.list(rankingStage)), // rankingStage takes a collector
-//		{Stage: s.pictures()},
-//	},
+//	),
 //	First: s.first(firstRanking),
 type saver struct {
-	options optionsCache
-	turns   turns
+	options   optionsCache
+	turns     turns
+	converter func() *converter
 }
 
-func newSaver() *saver { return &saver{} }
+func newSaver() *saver { return &saver{converter: sync.OnceValue(newConverter)} }
 
 // firstFunc is the First of a task type that saves works.
 type firstFunc = func(context.Context, pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error]
@@ -34,6 +34,9 @@ type firstFunc = func(context.Context, pixivoc.TaskSpec) iter.Seq2[pixivoc.Item,
 func (s *saver) first(next firstFunc) firstFunc {
 	return func(ctx context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error] {
 		if err := checkOptions(spec.Options, spec.Type); err != nil {
+			return single(pixivoc.Item{}, err)
+		}
+		if err := s.checkFormats(spec.Options); err != nil {
 			return single(pixivoc.Item{}, err)
 		}
 		return next(ctx, spec)
@@ -63,8 +66,15 @@ func (l listing) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.Item)
 	return l.stage(collect).Run(ctx, rt, item)
 }
 
-// pictures is the last stage of a task type that saves works.
-func (s *saver) pictures() pixivoc.Stage { return pictureStage{s} }
+// saving are the stages of a task type that saves works: those that list them,
+// and those of their files. Conversions come one by one, which keeps them from
+// taking the places of downloads while they wait for each other.
+func (s *saver) saving(lists ...pixivoc.StageSpec) []pixivoc.StageSpec {
+	return append(lists,
+		pixivoc.StageSpec{Stage: pictureStage{s}},
+		pixivoc.StageSpec{Stage: s.conversions(), Paced: true},
+	)
+}
 
 // turn lets an item start when its turn has come, see Options.DelayMS. Until
 // then it waits outside of its place among the running ones.

@@ -16,11 +16,11 @@ import (
 
 func TestTypes(t *testing.T) {
 	t.Parallel()
-	listing := []string{"GetPageUrls", "DownloadPicture"}
+	listing := []string{"GetPageUrls", "DownloadPicture", "ConvertUgoira"}
 	novels := []string{"GetNovel", "DownloadNovelPicture", "SaveNovel"}
-	both := append(slices.Clone(novels), "DownloadPicture")
+	both := append(slices.Clone(novels), "DownloadPicture", "ConvertUgoira")
 	want := map[string][]string{
-		"SingleWork":       {"GetWorkDetails", "DownloadPicture"},
+		"SingleWork":       {"GetWorkDetails", "DownloadPicture", "ConvertUgoira"},
 		"UserWorks":        append([]string{"GetWorksNumber", "GetPageUrls"}, both...),
 		"WorkDetails":      {"GetWorkDetails"},
 		"UserWorksLink":    {"GetWorksNumber", "GetPageUrls"},
@@ -47,7 +47,7 @@ func TestTypes(t *testing.T) {
 			name := spec.Stage.Name()
 			stages = append(stages, name)
 			asks := strings.HasPrefix(name, "Get")
-			assert.Equal(t, asks, spec.Paced, name)
+			assert.Equal(t, asks || name == pixiv.StageConvertUgoira, spec.Paced, name)
 			assert.Equal(t, asks || name == pixiv.StageDownloadNovelPicture, spec.NeedsToken, name)
 			assert.Equal(t, asks && name != pixiv.StageGetNovel, spec.Relist, name)
 			files = files || strings.HasPrefix(name, "Download") || name == pixiv.StageSaveNovel

@@ -98,7 +98,7 @@ const (
 // rounds long) is replaced by its largest preview, ID_pN_master1200.jpg. A
 // ugoira is the ZIP archive of its frames, ID_ugoira1920x1080.zip, or the
 // smaller one when there is no large one; its FileRecord tells how long each
-// frame is shown. A novel is ID.txt, the text as Pixiv has it, and the book
+// frame is shown, and Options.Ugoira has it written in other formats too. A novel is ID.txt, the text as Pixiv has it, and the book
 // ID.epub, with ID_cover.EXT, ID_uploadedimage_N.EXT and ID_pixivimage_WORK-N.EXT
 // for its pictures. UserPictures are USER_avatar.EXT and USER_background.EXT.
 // Links saves in SavePath itself.
@@ -129,11 +129,8 @@ func firstTypes(works *saver) []pixivoc.TaskType {
 			Aliases: []string{"102"},
 			Title:   "Download a work",
 			Files:   true,
-			Stages: []pixivoc.StageSpec{
-				listStage(works.list(detailsStage)),
-				{Stage: works.pictures()},
-			},
-			First: works.first(firstWork),
+			Stages:  works.saving(listStage(works.list(detailsStage))),
+			First:   works.first(firstWork),
 		},
 		{
 			Name:    UserWorks,
@@ -176,8 +173,7 @@ func worksAndNovels(works *saver, lists ...pixivoc.Stage) []pixivoc.StageSpec {
 	for _, list := range lists {
 		stages = append(stages, listStage(list))
 	}
-	stages = append(stages, novelStages()...)
-	return append(stages, pixivoc.StageSpec{Stage: works.pictures()})
+	return works.saving(append(stages, novelStages()...)...)
 }
 
 // listStage is the place of a stage that asks the App API: one request at a

@@ -24,11 +24,8 @@ func listTypes(works *saver) []pixivoc.TaskType {
 	kind := func(name, title string, first firstFunc) pixivoc.TaskType {
 		return pixivoc.TaskType{
 			Name: name, Title: title, Files: true,
-			Stages: []pixivoc.StageSpec{
-				listStage(works.list(worksTo(pageStage))),
-				{Stage: works.pictures()},
-			},
-			First: works.first(first),
+			Stages: works.saving(listStage(works.list(worksTo(pageStage)))),
+			First:  works.first(first),
 		}
 	}
 	return []pixivoc.TaskType{
