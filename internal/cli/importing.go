@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +78,7 @@ func (a *app) importFrom(use, short, long, example string, read importSource) *c
 			return nil
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := untilInterrupt(cmd.Context())
 			defer stop()
 			name, err := filepath.Abs(args[0])
 			if err == nil {

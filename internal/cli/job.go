@@ -150,3 +150,11 @@ func stoppedText(j job, left []pixivoc.TaskInfo) string {
 	}
 	return "Stopped" + where + ". What is saved stays, begun files too. To go on: " + j.again + "."
 }
+
+// untilInterrupt returns a context that the first ctrl-C or SIGTERM ends; from
+// then on a second one ends the process at once.
+func untilInterrupt(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}

@@ -122,7 +122,7 @@ func typeNoun(kind string) (one, many string) {
 	case pixiv.FollowingFeed:
 		return "feed", "feeds"
 	case pixiv.RelatedWorks:
-		return "like work", "lists"
+		return "works like", "lists"
 	case pixiv.RecommendedWorks:
 		return "recommended", "lists"
 	case pixiv.WorkList:
@@ -136,6 +136,9 @@ func labelOf(specs []pixivoc.TaskSpec) string {
 	one, many := typeNoun(specs[0].Type)
 	if len(specs) == 1 {
 		keyword := strings.TrimSpace(specs[0].Keyword)
+		if specs[0].Type == pixiv.RelatedWorks {
+			keyword, _, _ = strings.Cut(keyword, " ")
+		}
 		if keyword == "" {
 			return one
 		}

@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +30,7 @@ the task has come to an end; that is for tasks of a daemon (--remote).`,
 		}),
 		ValidArgsFunction: a.completeTasks(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := untilInterrupt(cmd.Context())
 			defer stop()
 			return a.with(ctx, true, func(s *session) error {
 				tasks, err := a.chosen(ctx, s, args, false, nil)

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,7 +62,7 @@ func (a *app) ugoiraCommand() *cobra.Command {
 			if a.remote() != "" {
 				return errors.New("ugoira reads the files of this machine; run it where they are, without --remote")
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := untilInterrupt(cmd.Context())
 			defer stop()
 			if err := c.prepare(); err != nil {
 				return err

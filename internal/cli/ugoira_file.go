@@ -137,6 +137,10 @@ func readAnimation(entry *zip.File) ([]ugoira.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseAnimation(raw)
+}
+
+func parseAnimation(raw []byte) ([]ugoira.Frame, error) {
 	type frame struct {
 		File  string `json:"file"`
 		Delay int64  `json:"delay"`

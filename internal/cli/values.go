@@ -154,7 +154,7 @@ func parseBandwidth(text string) (int64, error) {
 	number := strings.ToLower(strings.TrimSpace(text))
 	number = strings.TrimSpace(strings.TrimSuffix(strings.TrimSuffix(number, "/s"), "b"))
 	factor := 1.0
-	for unit, size := range map[string]float64{"k": 1e3, "m": 1e6, "g": 1e9} {
+	for unit, size := range map[string]float64{"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12} {
 		if rest, found := strings.CutSuffix(number, unit); found {
 			number, factor = strings.TrimSpace(rest), size
 			break

@@ -11,11 +11,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"sync"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +47,7 @@ func (a *app) verifyCommand() *cobra.Command {
 			if a.remote() != "" {
 				return errors.New("verify reads the files of this machine; run it where the daemon runs, without --remote")
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := untilInterrupt(cmd.Context())
 			defer stop()
 			return a.with(ctx, true, func(s *session) error {
 				tasks, err := a.chosen(ctx, s, args, len(args) == 0, func(info pixivoc.TaskInfo) bool { return info.SavePath != "" })

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -239,7 +236,7 @@ SIGTERM. What was running when the last process ended goes on as well.`,
 			if a.remote() != "" {
 				return errors.New("the daemon obeys the schedules by itself; watch run is for this machine, without --remote")
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := untilInterrupt(cmd.Context())
 			defer stop()
 			return a.watchRun(ctx)
 		},
