@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/pixivoc/pixivoc/internal/csvrow"
 )
 
 // rowsAnswer is the answer with rows to either call.
@@ -101,45 +103,26 @@ func (a *API) writeLines(c *call, answer rowsAnswer) error {
 
 func (a *API) writeCSV(c *call, answer rowsAnswer) error {
 	var b []byte
+	var line []string
 	if len(answer.page.rows) > 0 {
-		var names []cell
 		for _, name := range answer.page.columns {
-			names = append(names, cell{text: name})
+			line = append(line, csvrow.Guard(name))
 		}
-		b = appendLine(b, names)
+		b = csvrow.Append(b, line)
 	}
 	for _, row := range answer.page.rows {
-		b = appendLine(b, row)
+		line = line[:0]
+		for _, cell := range row {
+			text := cell.text
+			if !cell.isNumber {
+				text = csvrow.Guard(text)
+			}
+			line = append(line, text)
+		}
+		b = csvrow.Append(b, line)
 	}
 	a.writeFile(c.w, answer, "text/csv; charset=utf-8; header=present", "csv", b)
 	return nil
-}
-
-// appendLine appends a record of RFC 4180. Package encoding/csv, told to end
-// lines with CRLF, changes the ends of lines inside of texts as well.
-func appendLine(b []byte, cells []cell) []byte {
-	for i, cell := range cells {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		text := cell.text
-		if !cell.isNumber {
-			text = guardCell(text)
-		}
-		if strings.ContainsAny(text, "\",\r\n") || strings.HasPrefix(text, " ") {
-			text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
-		}
-		b = append(b, text...)
-	}
-	return append(b, "\r\n"...)
-}
-
-// guardCell keeps a spreadsheet from taking text for a formula.
-func guardCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }
 
 func (a *API) writeFile(w http.ResponseWriter, answer rowsAnswer, contentType, extension string, body []byte) {

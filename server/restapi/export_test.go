@@ -14,9 +14,6 @@ func (a *API) Routes() (list [][3]string) {
 	return list
 }
 
-// GuardCell is how text comes into CSV.
-var GuardCell = guardCell
-
 // CheckJSON is what every body passes first.
 var CheckJSON = checkJSON
 

@@ -269,6 +269,15 @@ func testTypes() []pixivoc.TaskType {
 			out.Record("number", fmt.Sprint(in.N), map[string]any{"n": in.N, "text": "=cmd|' /C calc'!A0", "list": []int{in.N}})
 			return out, nil
 		}),
+		count("Wide", false, func(_ context.Context, _ pixivoc.Runtime, in number) (out pixivoc.Output, _ error) {
+			// 256 columns, of which the last is "other", and two members more.
+			wide := map[string]string{"a1": "a\nb", "a2": "a\rb", "a3": "a\r\nb", "other": "own", "z1": "v1", "z2": "v2"}
+			for i := range 252 {
+				wide[fmt.Sprintf("b%03d", i)] = "v"
+			}
+			out.Record("wide", fmt.Sprint(in.N), wide)
+			return out, nil
+		}),
 		count("Fail", false, func(_ context.Context, _ pixivoc.Runtime, in number) (pixivoc.Output, error) {
 			return pixivoc.Output{}, pixivoc.Permanent(pixivoc.ReasonDeleted, errors.New("<img src=x onerror=alert(1)> is gone"))
 		}),

@@ -1,23 +1,15 @@
 package restapi
 
 import (
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/credential"
 )
-
-// maxColumns bounds the columns of a CSV file.
-const maxColumns = 256
 
 type recordsPage struct {
 	Records []pixivoc.Record `json:"records"`
@@ -106,107 +98,4 @@ func sendLines(w *countedWriter, r *http.Request, task pixivoc.Task, selected pi
 		}
 	}
 	return nil
-}
-
-// fixedColumns come first in every CSV file; the members of the data follow.
-var fixedColumns = [...]string{"seq", "task", "kind", "key", "at"}
-
-// sendCSV goes over the records twice: once for the columns, once for the rows
-// that it has seen the columns of.
-func sendCSV(w *countedWriter, r *http.Request, task pixivoc.Task, selected pixivoc.RecordQuery) error {
-	var columns []string
-	last := selected.After
-	for record, err := range task.Records(r.Context(), selected) {
-		if err != nil {
-			return err
-		}
-		last = record.Seq
-		for _, name := range memberNames(record.Data) {
-			if !slices.Contains(columns, name) && len(columns) < maxColumns {
-				columns = append(columns, name)
-			}
-		}
-	}
-	out := csv.NewWriter(w)
-	out.UseCRLF = true // RFC 4180 section 2
-	head := slices.Clone(fixedColumns[:])
-	for _, name := range columns {
-		if slices.Contains(fixedColumns[:], name) {
-			name = "data_" + name
-		}
-		head = append(head, guardCell(name))
-	}
-	if err := out.Write(head); err != nil {
-		return err
-	}
-	for record, err := range task.Records(r.Context(), selected) {
-		if err != nil {
-			return err
-		}
-		if record.Seq > last {
-			break
-		}
-		if err := out.Write(row(record, columns)); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
-}
-
-func row(record pixivoc.Record, columns []string) []string {
-	cells := []string{
-		strconv.FormatInt(record.Seq, 10), strconv.FormatInt(record.Task, 10),
-		guardCell(record.Kind), guardCell(record.Key), record.At.UTC().Format(time.RFC3339),
-	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(record.Data, &members) != nil {
-		members = map[string]json.RawMessage{"value": record.Data}
-	}
-	for _, name := range columns {
-		cells = append(cells, cell(members[name]))
-	}
-	return cells
-}
-
-// memberNames returns the names in a JSON object in their order; data that is
-// no object is one column.
-func memberNames(data json.RawMessage) []string {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return []string{"value"}
-	}
-	var names []string
-	for decoder.More() {
-		name, err := decoder.Token()
-		var value json.RawMessage
-		if err != nil || decoder.Decode(&value) != nil {
-			return names
-		}
-		if text, ok := name.(string); ok {
-			names = append(names, text)
-		}
-	}
-	return names
-}
-
-// cell writes a value: a string as its text, null as nothing, everything else
-// as JSON.
-func cell(raw json.RawMessage) string {
-	var text string
-	switch {
-	case len(raw) == 0 || string(raw) == "null":
-		return ""
-	case raw[0] == '"' && json.Unmarshal(raw, &text) == nil:
-		return guardCell(text)
-	}
-	return string(raw)
-}
-
-// guardCell keeps a spreadsheet from taking text for a formula.
-func guardCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/pixivoc/pixivoc"
-	"github.com/pixivoc/pixivoc/server/restapi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -54,9 +53,24 @@ func TestF9_SpreadsheetGetsNoFormula(t *testing.T) {
 	assert.Equal(t, []string{"seq", "task", "kind", "key", "at", "list", "n", "text"}, rows[0])
 	assert.Equal(t, "'=cmd|' /C calc'!A0", rows[1][7])
 	assert.Equal(t, "["+rows[1][3]+"]", rows[1][5])
-	for text, want := range map[string]string{"=1": "'=1", "+1": "'+1", "-1": "'-1", "@a": "'@a", "\ta": "'\ta", "a=": "a=", "": "", "作品": "作品"} {
-		assert.Equal(t, want, restapi.GuardCell(text))
+}
+
+// A file has every byte of a text, and every member.
+func TestRecords_CSVLosesNothing(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	answer := k.call("GET", fmt.Sprintf("/tasks/%d/records?format=csv", k.finished("Wide", 1).TID), nil).is(200)
+	for _, text := range []string{"\"a\nb\"", "\"a\rb\"", "\"a\r\nb\""} {
+		assert.Contains(t, string(answer.body), text)
 	}
+	rows, err := csv.NewReader(bytes.NewReader(answer.body)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	require.Len(t, rows[0], 5+256+1)
+	assert.Equal(t, []string{"other", "data_other"}, []string{rows[0][261], rows[0][260]})
+	var rest map[string]string
+	require.NoError(t, json.Unmarshal([]byte(rows[1][261]), &rest))
+	assert.Equal(t, map[string]string{"z1": "v1", "z2": "v2"}, rest)
 }
 
 func TestRecords_DownloadNeedsTheScopeExport(t *testing.T) {

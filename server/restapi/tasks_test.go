@@ -106,8 +106,8 @@ func TestTasks_TypesAreListed(t *testing.T) {
 		}
 	}
 	k.call("GET", "/types", nil).is(200).into(&list)
-	require.Len(t, list.Types, 4)
-	assert.True(t, list.Types[3].Files)
+	require.Len(t, list.Types, 5)
+	assert.True(t, list.Types[4].Files)
 }
 
 func TestIdempotencyKey_OneTaskForOneKey(t *testing.T) {
