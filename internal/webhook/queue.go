@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,49 +56,53 @@ type Message struct {
 	Body json.RawMessage `json:"body"`
 }
 
-// queue keeps messages in a store: each one under a name of its own, and an
-// index with their ids. A message is written before the index names it, and
-// taken out of the index before it is removed, so a crash leaves at worst one
-// message that nobody looks at.
+// queue keeps messages in a store, each in a slot of its own under the name of
+// the slot: to add or to remove one is one small write, however many wait.
 type queue struct {
 	store  SettingStore
 	prefix string
-	turn   chan struct{} // holds one element while somebody writes
-	ids    []string      // what the index holds; owned by whoever has the turn
+
+	mu   sync.Mutex
+	last int64          // the greatest Number given out
+	free []int          // slots without a message
+	held map[string]int // slots by the ids of their messages
 }
 
-func (q *queue) index() string            { return q.prefix + "/queue" }
-func (q *queue) message(id string) string { return q.prefix + "/message/" + id }
+// slotted is a message in its slot. Number rises from message to message, so
+// that they are sent in their order after a restart.
+type slotted struct {
+	Message
+	Number int64 `json:"number"`
+}
+
 func newQueue(s SettingStore, p string) *queue {
-	return &queue{store: s, prefix: p, turn: make(chan struct{}, 1)}
+	return &queue{store: s, prefix: p, held: map[string]int{}}
 }
 
-// lock is not a mutex, because it is held over writes to the store.
-func (q *queue) lock(ctx context.Context) (unlock func(), err error) {
-	select {
-	case q.turn <- struct{}{}:
-		return func() { <-q.turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
+func (q *queue) slot(slot int) string { return fmt.Sprintf("%s/slot/%d", q.prefix, slot) }
 
-// load reads all messages, oldest first. What the store cannot read is an
-// error; what it holds and makes no sense is lost.
-func (q *queue) load(ctx context.Context) (messages []Message, lost, err error) {
-	if err := loadJSON(ctx, q.store, q.index(), &q.ids); err != nil {
-		lost, err = split(err)
-		return nil, lost, err
-	}
-	for _, id := range q.ids {
-		var m Message
-		damage, err := split(loadJSON(ctx, q.store, q.message(id), &m))
+// load reads the messages of so many slots, oldest first. What the store cannot
+// read is an error; what it holds and makes no sense is lost. It comes before
+// all other calls.
+func (q *queue) load(ctx context.Context, slots int) (messages []Message, lost, err error) {
+	var found []slotted
+	for slot := range slots {
+		var m slotted
+		damage, err := split(loadJSON(ctx, q.store, q.slot(slot), &m))
 		if err != nil {
 			return nil, nil, err
 		}
-		if lost = errors.Join(lost, damage); m.ID == id && damage == nil {
-			messages = append(messages, m)
+		lost = errors.Join(lost, damage)
+		if _, isDouble := q.held[m.ID]; damage != nil || m.ID == "" || isDouble {
+			q.free = append(q.free, slot)
+			continue
 		}
+		q.held[m.ID], q.last = slot, max(q.last, m.Number)
+		found = append(found, m)
+	}
+	slices.SortFunc(found, func(x, y slotted) int { return cmp.Compare(x.Number, y.Number) })
+	for _, each := range found {
+		messages = append(messages, each.Message)
 	}
 	return messages, lost, nil
 }
@@ -131,46 +136,57 @@ func loadJSON(ctx context.Context, store SettingStore, name string, value any) e
 	return nil
 }
 
+// add stores a message. The caller sees to it that there are not more messages
+// than slots.
 func (q *queue) add(ctx context.Context, m Message) error {
-	unlock, err := q.lock(ctx)
+	slot, number, err := q.take(m.ID)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return err
+	raw, err := json.Marshal(slotted{m, number})
+	if err == nil {
+		err = q.store.SetSetting(ctx, q.slot(slot), raw)
 	}
-	if err := q.store.SetSetting(ctx, q.message(m.ID), raw); err != nil {
+	if err != nil {
+		q.giveBack(m.ID)
 		return fmt.Errorf("save webhook %s: %w", m.ID, err)
-	}
-	return q.setIndex(ctx, append(slices.Clone(q.ids), m.ID))
-}
-
-func (q *queue) remove(ctx context.Context, id string) error {
-	unlock, err := q.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	left := slices.DeleteFunc(slices.Clone(q.ids), func(each string) bool { return each == id })
-	if err := q.setIndex(ctx, left); err != nil {
-		return err
-	}
-	if err := q.store.SetSetting(ctx, q.message(id), nil); err != nil {
-		return fmt.Errorf("remove webhook %s: %w", id, err)
 	}
 	return nil
 }
 
-func (q *queue) setIndex(ctx context.Context, ids []string) error {
-	raw, err := json.Marshal(ids)
-	if err != nil {
-		return err
+func (q *queue) take(id string) (slot int, number int64, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.free) == 0 {
+		return 0, 0, ErrFull
 	}
-	if err := q.store.SetSetting(ctx, q.index(), raw); err != nil {
-		return fmt.Errorf("save the list of webhooks: %w", err)
+	slot, q.free = q.free[0], q.free[1:]
+	q.held[id] = slot
+	q.last++
+	return slot, q.last, nil
+}
+
+func (q *queue) giveBack(id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if slot, ok := q.held[id]; ok {
+		delete(q.held, id)
+		q.free = append(q.free, slot)
 	}
-	q.ids = ids
+}
+
+// remove removes a message. One that the store keeps nevertheless is sent again
+// by the next process, unless another takes its slot.
+func (q *queue) remove(ctx context.Context, id string) error {
+	defer q.giveBack(id)
+	q.mu.Lock()
+	slot, ok := q.held[id]
+	q.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	if err := q.store.SetSetting(ctx, q.slot(slot), nil); err != nil {
+		return fmt.Errorf("remove webhook %s: %w", id, err)
+	}
 	return nil
 }

@@ -67,7 +67,9 @@ type Options struct {
 	// BackOff is the pause after the first try, about: it is spread by half of
 	// it both ways. The next pause is six times as long.
 	BackOff time.Duration
-	// MaxQueue bounds the messages that wait, Parallel those being sent.
+	// MaxQueue bounds the messages that wait, Parallel those being sent. With a
+	// smaller MaxQueue than before some of what waited in Store may not be
+	// found again.
 	MaxQueue, Parallel int
 	// Roots are the authorities that vouch for receivers; nil means those of
 	// the system.
@@ -137,23 +139,34 @@ func Open(ctx context.Context, options Options) (*Sender, error) {
 	if err := s.loadSecrets(ctx); err != nil {
 		return nil, err
 	}
-	messages, lost, err := s.queue.load(ctx)
-	if err != nil {
+	if err := s.loadJobs(ctx); err != nil {
 		return nil, err
-	}
-	if lost != nil {
-		s.log.Error("webhooks that waited are lost", "error", lost)
-	}
-	for _, m := range messages {
-		if to, err := parseReceiver(m.URL); err == nil {
-			s.jobs = append(s.jobs, &job{message: m, to: to, due: time.Now()})
-		}
 	}
 	s.client = s.newClient()
 	running, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.work.Go(func() { s.run(running) })
 	return s, nil
+}
+
+// loadJobs takes up what an earlier Sender left.
+func (s *Sender) loadJobs(ctx context.Context) error {
+	messages, lost, err := s.queue.load(ctx, s.options.MaxQueue)
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		to, err := parseReceiver(m.URL)
+		if err != nil {
+			lost = errors.Join(lost, fmt.Errorf("webhook %s: %w", m.ID, err), s.queue.remove(ctx, m.ID))
+			continue
+		}
+		s.jobs = append(s.jobs, &job{message: m, to: to, due: time.Now()})
+	}
+	if lost != nil {
+		s.log.Error("webhooks that waited are lost", "error", lost)
+	}
+	return nil
 }
 
 func (o Options) complete() Options {

@@ -228,7 +228,7 @@ func TestW3_Restart(t *testing.T) {
 
 	third, _ := open(t, webhook.Options{Store: store}, to)
 	assert.Zero(t, third.Waiting(), "what was delivered is forgotten")
-	_, err := store.Setting(t.Context(), "webhook/message/message")
+	_, err := store.Setting(t.Context(), "webhook/slot/0")
 	assert.Error(t, err)
 }
 
@@ -250,15 +250,58 @@ func (s *brokenStore) SetSetting(ctx context.Context, name string, value []byte)
 func TestW3_NotTakenWhenNotStored(t *testing.T) {
 	t.Parallel()
 	to := newReceiver(t, nil)
-	for n := range 2 {
-		store := &brokenStore{SettingStore: memory.New()}
-		sender, _ := open(t, webhook.Options{Store: store}, to)
-		store.left.Store(int64(n) + 1)
-		err := sender.Send(t.Context(), webhook.Message{ID: "message", URL: to.URL, Body: []byte("{}")})
-		require.ErrorIs(t, err, errBroken)
-		assert.Zero(t, sender.Waiting())
+	store := &brokenStore{SettingStore: memory.New()}
+	sender, _ := open(t, webhook.Options{Store: store, MaxQueue: 1}, to)
+	store.left.Store(1)
+	err := sender.Send(t.Context(), webhook.Message{ID: "message", URL: to.URL, Body: []byte("{}")})
+	require.ErrorIs(t, err, errBroken)
+	assert.Zero(t, sender.Waiting())
+	send(t, sender, "next", to.URL) // its place is free
+	idle(t, sender)
+	assert.Len(t, to.all(), 1)
+}
+
+// writes counts what is written, in bytes and in times.
+type writes struct {
+	webhook.SettingStore
+	bytes, times atomic.Int64
+}
+
+func (w *writes) SetSetting(ctx context.Context, name string, value []byte) error {
+	w.bytes.Add(int64(len(value)))
+	w.times.Add(1)
+	return w.SettingStore.SetSetting(ctx, name, value)
+}
+
+// TestR5_AddingIsOneSmallWrite: what waits already is not written again, and is
+// sent in its order by the next process.
+func TestR5_AddingIsOneSmallWrite(t *testing.T) {
+	t.Parallel()
+	const many = 300
+	store := &writes{SettingStore: memory.New()}
+	release := make(chan struct{})
+	to := newReceiver(t, func(_ int, _ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	first, _ := open(t, webhook.Options{Store: store}, to)
+	before := store.times.Load()
+	for i := range many {
+		send(t, first, fmt.Sprint("message-", i), to.URL)
 	}
-	assert.Empty(t, to.all())
+	assert.Equal(t, int64(many), store.times.Load()-before)
+	assert.Less(t, store.bytes.Load(), int64(many*200))
+	require.NoError(t, first.Close())
+	tried := len(to.all())
+	close(release)
+	second, _ := open(t, webhook.Options{Store: store, Parallel: 1}, to)
+	idle(t, second)
+	for i, each := range to.all()[tried:] {
+		require.Equal(t, fmt.Sprint("message-", i), each.header.Get("webhook-id"))
+	}
+	assert.Len(t, to.all(), tried+many)
 }
 
 func TestSameIDWaitsOnce(t *testing.T) {
@@ -365,20 +408,19 @@ func TestS1_DamagedQueue(t *testing.T) {
 		require.NoError(t, store.SetSetting(t.Context(), "webhook/"+name, []byte(value)))
 	}
 	to := newReceiver(t, nil)
-	set("queue", `["bad","good","absent"]`)
-	set("message/bad", `{`)
-	set("message/good", `{"id":"good","url":"`+to.URL+`","body":{}}`)
-	sender, written := open(t, webhook.Options{Store: store}, to)
+	set("slot/1", `{`)
+	set("slot/2", `{"id":"good","url":"`+to.URL+`","body":{},"number":2}`)
+	set("slot/3", `{"id":"good","url":"`+to.URL+`","body":{},"number":3}`)
+	set("slot/4", `{"id":"nowhere","url":"nowhere","body":{},"number":4}`)
+	sender, written := open(t, webhook.Options{Store: store, MaxQueue: 5}, to)
 	idle(t, sender)
 	assert.Len(t, to.all(), 1)
 	assert.Contains(t, written.String(), "webhooks that waited are lost")
-	require.NoError(t, sender.Close())
-
-	set("queue", `{`)
-	sender, _ = open(t, webhook.Options{Store: store}, to)
-	send(t, sender, "next", to.URL)
+	for i := range 5 { // every slot is of use again
+		send(t, sender, fmt.Sprint("next-", i), to.URL)
+	}
 	idle(t, sender)
-	assert.Len(t, to.all(), 2)
+	assert.Len(t, to.all(), 6)
 	require.NoError(t, sender.Close())
 
 	set("secret", `{`)

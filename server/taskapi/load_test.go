@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/webhook"
 	"github.com/pixivoc/pixivoc/server/taskapi"
 	"github.com/pixivoc/pixivoc/store/memory"
 )
@@ -120,7 +121,7 @@ func TestR1_ListingAsksNobody(t *testing.T) {
 	})
 	k.ask("GET", "/get-tasks", "")
 	require.Eventually(t, func() bool { // what is learned of finished tasks at the start
-		return store.asked.Load() >= 40_000+taskapi.MaxUnresolved
+		return store.asked.Load() >= 40_000+taskapi.MaxUnresolved+webhook.DefaultMaxQueue
 	}, 3*waitLong, 10*waitStep)
 	before := store.asked.Load()
 	answer := k.ask("GET", "/get-tasks", "")
