@@ -19,6 +19,7 @@ import (
 func openSocket(v *services, secret *certificate, isOpen bool) (*socketapi.Server, error) {
 	config := socketapi.Config{
 		MaxClients:                v.settings.MaxSocketClients,
+		MaxOpenTasks:              v.settings.MaxOpenTasks,
 		SaveRoots:                 v.settings.SaveRoots,
 		DangerousOpenToTheNetwork: v.settings.WithoutTLS,
 		Logger:                    v.logger,

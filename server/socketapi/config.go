@@ -24,6 +24,7 @@ const (
 	DefaultMaxClients            = 256
 	DefaultReportQueue           = 1024
 	DefaultMaxInput              = 16 << 20
+	DefaultMaxOpenTasks          = 1000
 )
 
 const (
@@ -57,6 +58,10 @@ type Config struct {
 	// MaxInput bounds the list that CommandInput collects for one task, in
 	// bytes; 0 means DefaultMaxInput. It is kept in a temporary file.
 	MaxInput int
+	// MaxOpenTasks bounds the tasks that wait or run, and ten times as many
+	// bound those that are not over: further ones are refused until some are
+	// over, stopped or deleted. 0 means DefaultMaxOpenTasks.
+	MaxOpenTasks int
 
 	// SaveRoots are the folders below which tasks may save. Symbolic links on
 	// the way are followed first. Empty, or with "*" among them: anywhere. With
@@ -151,6 +156,7 @@ func (c Config) filled() (Config, error) {
 		{"MaxClients", &c.MaxClients, 1, 1 << 20, DefaultMaxClients},
 		{"ReportQueue", &c.ReportQueue, 1, 1 << 20, DefaultReportQueue},
 		{"MaxInput", &c.MaxInput, 1, 1 << 30, DefaultMaxInput},
+		{"MaxOpenTasks", &c.MaxOpenTasks, 1, 1 << 30, DefaultMaxOpenTasks},
 	} {
 		if *number.value == 0 {
 			*number.value = number.standard

@@ -45,4 +45,6 @@ func ReadReport(body []byte) (Report, bool) {
 var (
 	Encode         = encode
 	IsProxyAddress = isProxyAddress
+	Details        = details
+	HasEnded       = hasEnded
 )

@@ -21,7 +21,7 @@ const (
 	CodeDiskFull     Code = "disk_full"     //
 	CodeSavePath     Code = "save_path"     // cannot be written
 	CodeForbidden    Code = "forbidden"     // the client has no right to
-	CodeBusy         Code = "busy"          // too many logins are under way
+	CodeBusy         Code = "busy"          // too many logins or tasks there are already
 	CodeTimeout      Code = "timeout"       // not done in Config.CommandTimeout
 	CodeClosed       Code = "closed"        // the server ends
 	CodeInternal     Code = "internal"      // the log of the server has the cause

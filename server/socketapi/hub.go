@@ -24,6 +24,11 @@ type hub struct {
 	sessions map[*session]struct{}
 	// tasks are those whose creation is known, with whether they are over.
 	tasks map[int64]bool
+	// open are those that wait to run or run.
+	open map[int64]struct{}
+	// unfinished counts those of tasks that are not over, and creations those
+	// that are being made.
+	unfinished, creations int
 	// gone are those whose deletion was reported before its event came.
 	gone map[int64]struct{}
 	// logouts counts the logouts by command whose events did not come yet.
@@ -35,7 +40,7 @@ type hub struct {
 func newHub(client pixivoc.Client, results map[string]Result, log *slog.Logger) *hub {
 	return &hub{
 		client: client, results: results, log: log, number: &numbering{},
-		sessions: map[*session]struct{}{}, tasks: map[int64]bool{}, gone: map[int64]struct{}{},
+		sessions: map[*session]struct{}{}, tasks: map[int64]bool{}, open: map[int64]struct{}{}, gone: map[int64]struct{}{},
 	}
 }
 
@@ -68,8 +73,10 @@ func (h *hub) follow(ctx context.Context, ready func()) {
 			h.created(event.Task.TID)
 		case pixivoc.EventTaskChanged:
 			h.reopened(event.Task)
+			h.moved(event.Task)
 		case pixivoc.EventTaskOver:
 			h.over(ctx, event.Task)
+			h.moved(event.Task)
 		case pixivoc.EventTaskDeleted:
 			h.vanished(event.Task.TID)
 		case pixivoc.EventToken:
@@ -90,8 +97,9 @@ func (h *hub) catchUp(ctx context.Context, snapshot pixivoc.Event, first bool) {
 		present[task.TID] = true
 		if first {
 			h.mu.Lock()
-			h.tasks[task.TID] = task.Over
+			h.put(task.TID, task.Over)
 			h.mu.Unlock()
+			h.moved(task)
 			continue
 		}
 		h.created(task.TID)
@@ -100,6 +108,7 @@ func (h *hub) catchUp(ctx context.Context, snapshot pixivoc.Event, first bool) {
 		} else {
 			h.reopened(task)
 		}
+		h.moved(task)
 	}
 	for _, tid := range h.absent(present) {
 		// A command may have created it after the snapshot was taken.
@@ -143,7 +152,7 @@ func (h *hub) know(tid int64) (slow []*session) {
 	if known || h.isGone(tid) {
 		return nil
 	}
-	h.tasks[tid] = false
+	h.put(tid, false)
 	return h.broadcast(SendCreateTask, tid)
 }
 
@@ -160,7 +169,7 @@ func (h *hub) deleted(tid int64) {
 			return nil
 		}
 		slow = h.know(tid)
-		delete(h.tasks, tid)
+		h.remove(tid)
 		h.gone[tid] = struct{}{}
 		return append(slow, h.broadcast(SendDeleteTask, tid)...)
 	})
@@ -176,7 +185,7 @@ func (h *hub) vanished(tid int64) {
 		if _, known := h.tasks[tid]; !known {
 			return nil
 		}
-		delete(h.tasks, tid)
+		h.remove(tid)
 		return h.broadcast(SendDeleteTask, tid)
 	})
 }
@@ -186,7 +195,7 @@ func (h *hub) reopened(task pixivoc.TaskInfo) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.tasks[task.TID] && !task.Over {
-		h.tasks[task.TID] = false
+		h.put(task.TID, false)
 	}
 }
 
@@ -209,7 +218,7 @@ func (h *hub) over(ctx context.Context, task pixivoc.TaskInfo) {
 			return nil
 		}
 		slow = h.know(task.TID)
-		h.tasks[task.TID] = true
+		h.put(task.TID, true)
 		if ok {
 			slow = append(slow, h.broadcast(SendTaskOver, taskOver{task.TID, result})...)
 		}

@@ -106,7 +106,9 @@ func (s *session) addTask(ctx context.Context, r *request) answer {
 	if err == nil {
 		return answer{content: append([]any{true}, details(info)...)}
 	}
-	if _, refused := errors.AsType[*pixivoc.FieldError](err); !refused {
+	if _, busy := errors.AsType[*Error](err); busy {
+		s.log.Warn("task refused", "command", r.command, "reason", err)
+	} else if _, refused := errors.AsType[*pixivoc.FieldError](err); !refused {
 		s.log.Error("add task", "command", r.command, "error", err)
 	}
 	return answer{content: refusedTask()}
@@ -115,6 +117,11 @@ func (s *session) addTask(ctx context.Context, r *request) answer {
 // create makes a task. Its report is out, and others are held back, before it
 // returns: the reply must follow.
 func (s *session) create(ctx context.Context, spec pixivoc.TaskSpec) (pixivoc.TaskInfo, error) {
+	done, ok := s.service.hub.begin(s.service.server.config.MaxOpenTasks)
+	if !ok {
+		return pixivoc.TaskInfo{}, &Error{Code: CodeBusy, Message: "too many tasks wait, run or are not over"}
+	}
+	defer done()
 	task, err := s.client().Create(ctx, spec)
 	if err != nil {
 		return pixivoc.TaskInfo{}, err
