@@ -256,6 +256,9 @@ func TestTask_StatesAndStart(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, pixivoc.StateOver, info.State)
 	assert.Equal(t, "2", status(first))
-	assert.Equal(t, "100", start(first), "what is over does not run again")
+	assert.Equal(t, "1", start(first), "what is over is opened again")
+	info, err = first.Wait(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2, info.Runs)
 	assert.ElementsMatch(t, []string{"x", "y"}, k.gettop(first, 9, "").column("word"))
 }

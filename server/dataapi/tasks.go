@@ -207,12 +207,14 @@ func (a *API) startTask(c *call) error {
 		return err
 	}
 	switch info.State {
-	case pixivoc.StateOver: // the kernel does not run a task twice
-		return a.succeed(c, startOther)
 	case pixivoc.StateQueued, pixivoc.StateDownloading, pixivoc.StateWaitToken, pixivoc.StateDiskFull:
 		return a.succeed(c, startedBefore)
 	}
-	err = task.Start(c.r.Context())
+	if info.State == pixivoc.StateOver {
+		err = task.Reopen(c.r.Context())
+	} else {
+		err = task.Start(c.r.Context())
+	}
 	_, isField := errors.AsType[*pixivoc.FieldError](err)
 	switch {
 	case err == nil:

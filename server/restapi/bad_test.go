@@ -77,6 +77,7 @@ func TestBadRequests(t *testing.T) {
 		"task beyond numbers":   {"GET", "/tasks/99999999999999999999", "", 404, "task_not_found", ""},
 		"unknown format":        {"GET", "/tasks/1/records?format=xml", "", 400, "invalid_field", "format"},
 		"unknown item state":    {"GET", "/tasks/1/items?state=lost", "", 400, "invalid_field", "state"},
+		"again not a truth":     {"POST", "/tasks/1/start?again=1", "", 400, "invalid_field", "again"},
 		"files not a truth":     {"DELETE", "/tasks/1?files=yes", "", 400, "invalid_field", "files"},
 		"unknown resource":      {"GET", "/nothing", "", 404, "not_found", ""},
 		"unknown login":         {"POST", "/account/browser-logins/x", `{"callback":"a"}`, 404, "login_not_found", ""},

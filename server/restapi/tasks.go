@@ -69,7 +69,17 @@ func (a *API) getTask(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) startTask(w http.ResponseWriter, r *http.Request) error {
-	return a.withTask(w, r, func(ctx context.Context, task pixivoc.Task) error { return task.Start(ctx) })
+	q := query(r)
+	again := q.truth("again")
+	if err := q.check(); err != nil {
+		return err
+	}
+	return a.onTask(w, r, func(ctx context.Context, task pixivoc.Task) error {
+		if again {
+			return task.Reopen(ctx)
+		}
+		return task.Start(ctx)
+	})
 }
 
 func (a *API) stopTask(w http.ResponseWriter, r *http.Request) error {
@@ -110,11 +120,16 @@ func (a *API) patchTask(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// withTask does something with a task and answers with how it stands then.
+// withTask is onTask for a request that takes no parameters.
 func (a *API) withTask(w http.ResponseWriter, r *http.Request, do func(context.Context, pixivoc.Task) error) error {
 	if err := query(r).check(); err != nil {
 		return err
 	}
+	return a.onTask(w, r, do)
+}
+
+// onTask does something with a task and answers with how it stands then.
+func (a *API) onTask(w http.ResponseWriter, r *http.Request, do func(context.Context, pixivoc.Task) error) error {
 	task, err := a.task(r)
 	if err != nil {
 		return err
