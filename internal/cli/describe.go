@@ -167,8 +167,8 @@ func labelled(rows [][2]string, s screen) string {
 	var b strings.Builder
 	for _, row := range rows {
 		if row[1] != "" {
-			text := wrap(printable(row[1]), s.width-tableLabel, strings.Repeat(" ", tableLabel))
-			fmt.Fprintf(&b, "%s %s\n", s.paint(styleStrong, pad(row[0], tableLabel-1)), text)
+			line := hang(pad(row[0], tableLabel)+printable(row[1]), s.width-1, tableLabel)
+			fmt.Fprintf(&b, "%s%s\n", s.paint(styleStrong, line[:tableLabel]), line[tableLabel:])
 		}
 	}
 	return b.String()

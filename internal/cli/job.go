@@ -112,7 +112,7 @@ func (a *app) followed(s *session, before tally) bool {
 // handed over to it and go on.
 func (a *app) interrupted(ctx context.Context, s *session, j job) error {
 	if s.remote != "" {
-		a.console.printf("%s", s.left(j))
+		a.tell(s.left(j))
 		return &exitError{code: ExitInterrupted}
 	}
 	a.console.printf("Stopping ... (ctrl-C again ends at once)")
@@ -133,8 +133,13 @@ func (a *app) interrupted(ctx context.Context, s *session, j job) error {
 			left = append(left, info)
 		}
 	}
-	a.console.printf("%s", stoppedText(j, left))
+	a.tell(stoppedText(j, left))
 	return &exitError{code: ExitInterrupted}
+}
+
+// tell writes a sentence to standard error, broken to fit a terminal.
+func (a *app) tell(text string) {
+	a.console.printf("%s", wrap(text, a.screenOf(a.console.out).width-1, ""))
 }
 
 // stoppedText says where tasks were stopped and how to go on.

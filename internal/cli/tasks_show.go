@@ -96,12 +96,8 @@ func (a *app) showTask(ctx context.Context, s *session, task pixivoc.Task, asJSO
 
 // attributes lists what is known of a task.
 func attributes(info pixivoc.TaskInfo, place, title string, s screen) string {
-	var b strings.Builder
-	row := func(label, text string) {
-		if text != "" {
-			fmt.Fprintf(&b, "%s %s\n", s.paint(styleStrong, pad(label, tableLabel-1)), printable(text))
-		}
-	}
+	var rows [][2]string
+	row := func(label, text string) { rows = append(rows, [2]string{label, text}) }
 	row("TID", strconv.FormatInt(info.TID, 10))
 	row("Name", info.TaskName)
 	row("Type", kindText(info.TypeName, title))
@@ -121,7 +117,7 @@ func attributes(info pixivoc.TaskInfo, place, title string, s screen) string {
 		row("Runs", strconv.Itoa(info.Runs))
 	}
 	row("Error", info.Error)
-	return b.String()
+	return labelled(rows, s)
 }
 
 // kindText is the name of a task type with what it does.
