@@ -72,6 +72,11 @@ type Options struct {
 	// than the task stays as it is. Animations that the task saved before it
 	// was given formats stay without.
 	Ugoira []string `json:"ugoira,omitempty"`
+	// FullAuditEvery is for tasks with a schedule whose lists begin with the
+	// newest. Their runs stop at the first page of a list whose works are all
+	// recorded, but each so many runs one reads to the end. 1: all of them do.
+	// 0: each tenth. At most 1000.
+	FullAuditEvery int `json:"full_audit_every,omitempty"`
 }
 
 // maxDelay is the longest Options.DelayMS.
@@ -115,6 +120,9 @@ func (o *Options) settings() (*settings, error) {
 	s.metadata, s.archive, s.formats = o.Metadata, o.Archive, o.Ugoira
 	s.revision, s.uploadTime = o.Revision, o.FileTime == FileTimeUpload
 	s.delay = time.Duration(o.DelayMS) * time.Millisecond
+	if o.FullAuditEvery < 0 || o.FullAuditEvery > maxAuditEvery {
+		return nil, fieldError("Options.full_audit_every", "is %d, want 0 to %d", o.FullAuditEvery, maxAuditEvery)
+	}
 	if o.DelayMS < 0 || o.DelayMS > maxDelay.Milliseconds() {
 		return nil, fieldError("Options.delay_ms", "is %d, want 0 to %d", o.DelayMS, maxDelay.Milliseconds())
 	}

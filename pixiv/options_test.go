@@ -51,6 +51,9 @@ func TestOptions_Refused(t *testing.T) {
 		`{"file_time":"now"}`:          {"Options.file_time", "want saved or upload"},
 		`{"metadata":["json","exif"]}`: {"Options.metadata", `word 2 is "exif"`},
 		`{"metadata":["json","json"]}`: {"Options.metadata", "once at most"},
+		`{"full_audit_every":-1}`:      {"Options.full_audit_every", "0 to 1000"},
+		`{"full_audit_every":1001}`:    {"Options.full_audit_every", "0 to 1000"},
+		`{"full_audit_every":2.5}`:     {"Options.full_audit_every", "does not fit"},
 		`{"path":`:                     {"Options", "is no JSON"},
 		`[]`:                           {"Options", "is no JSON object of options"},
 	} {

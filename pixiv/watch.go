@@ -1,25 +1,49 @@
 package pixiv
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 
 	"github.com/pixivoc/pixivoc"
 )
 
-// auditEvery is which of the runs of a task with a schedule read their lists to
-// the end. The others stop at the first page that shows nothing new. What a
-// list gets behind its newest entries, such as a work that was private before,
-// is found by these.
-const auditEvery = 10
+// fullAuditEvery is Options.FullAuditEvery where it is 0.
+const fullAuditEvery = 10
+
+// maxAuditEvery bounds Options.FullAuditEvery.
+const maxAuditEvery = 1000
+
+// audits says whether this run of a task reads its lists to the end. What a list
+// gets behind its newest entries, such as a work that was private before, is
+// found by these runs. They fall on different runs for different tasks, so that
+// many tasks with one schedule are not audited at once.
+func audits(task pixivoc.TaskInfo, raw json.RawMessage) (bool, error) {
+	if task.Schedule == "" || task.Runs < 2 {
+		return true, nil
+	}
+	var options struct {
+		FullAuditEvery int64 `json:"full_audit_every"`
+	}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &options); err != nil {
+			return false, optionsError(err)
+		}
+	}
+	every := cmp.Or(max(options.FullAuditEvery, 0), fullAuditEvery)
+	return (int64(task.Runs)+task.TID)%every == 0, nil
+}
 
 // atHighWater says whether a task that its schedule opened again has come to
 // the page from which on it knows everything: one whose works are all recorded.
 // Only lists that begin with the newest have such a page. A task that was
 // opened by other means reads its lists to the end.
 func (i pageItem) atHighWater(ctx context.Context, rt pixivoc.Runtime, page *Page) (bool, error) {
-	task := rt.Task()
-	if task.Schedule == "" || task.Runs < 2 || task.Runs%auditEvery == 0 || !i.newestFirst() {
+	if !i.newestFirst() {
 		return false, nil
+	}
+	if whole, err := audits(rt.Task(), rt.Options()); whole || err != nil {
+		return false, err
 	}
 	types, err := parseTypes(i.Types)
 	if err != nil {

@@ -81,7 +81,7 @@ func TestWatch_Weeks(t *testing.T) {
 		assert.GreaterOrEqual(t, read[0], 4, "the first run reads everything")
 		for day, pages := range read[1:] {
 			opened := day + 2
-			if opened%10 == 0 {
+			if (int64(opened)+task.ID())%10 == 0 {
 				assert.GreaterOrEqual(t, pages, 4, "run %d is a full reading", opened)
 			} else {
 				assert.LessOrEqual(t, pages, 2, "run %d", opened)
