@@ -56,7 +56,8 @@ type Config struct {
 	// given up; 0 means DefaultReportQueue.
 	ReportQueue int
 	// MaxInput bounds the list that CommandInput collects for one task, in
-	// bytes; 0 means DefaultMaxInput. It is kept in a temporary file.
+	// bytes, and eight times as much bounds those of all connections; 0 means
+	// DefaultMaxInput. A list is kept in a temporary file.
 	MaxInput int
 	// MaxOpenTasks bounds the tasks that wait or run, and ten times as many
 	// bound those that are not over: further ones are refused until some are

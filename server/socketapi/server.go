@@ -18,6 +18,8 @@ const (
 	shutdownGrace = 2 * time.Second
 	// loginTimeout bounds a login, which may wait for slow proxies.
 	loginTimeout = 5 * time.Minute
+	// inputsFactor is how many of the longest lists there may be at a time.
+	inputsFactor = 8
 	// maxLogins is how many logins that clients began run at a time.
 	maxLogins = 4
 	// Pauses after an accept that failed, for instance for want of file
@@ -33,6 +35,7 @@ type Server struct {
 	config  Config
 	access  *access
 	tally   tally
+	inputs  inputs
 	serving atomic.Bool
 }
 
@@ -48,6 +51,7 @@ func New(client pixivoc.Client, config Config) (*Server, error) {
 	}
 	s := &Server{client: client, config: config, access: newAccess(config)}
 	s.config.Token = "" // its hash is enough
+	s.inputs.limit = inputsFactor * int64(config.MaxInput)
 	s.tally.n.Void, s.tally.n.Closed = map[VoidReason]uint64{}, map[CloseReason]uint64{}
 	return s, nil
 }

@@ -68,7 +68,7 @@ func newSession(service *service, conn net.Conn) *session {
 		reader: bufio.NewReaderSize(s.conn, readBuffer), limit: config.MaxFrame,
 		begun: func() { s.readBefore(time.Now().Add(config.FrameTimeout)) },
 	}
-	s.input = newSpool(config.MaxInput)
+	s.input = newSpool(config.MaxInput, &service.server.inputs)
 	return s
 }
 
