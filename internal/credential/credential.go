@@ -22,30 +22,6 @@ import (
 	"unicode/utf8"
 )
 
-// Scope is a thing that an account may do.
-type Scope string
-
-// The scopes. None includes another but ScopeAdmin, which includes all.
-const (
-	ScopeRead    Scope = "read"    // look at tasks, records and files
-	ScopeControl Scope = "control" // create, start, stop and delete tasks
-	ScopeExport  Scope = "export"  // take records and mark them as exported
-	ScopeAdmin   Scope = "admin"   // log in to the site, change settings and accounts
-)
-
-// Account is who was recognised.
-type Account struct {
-	Name   string
-	Scopes []Scope
-
-	epoch string // of the password
-}
-
-// May says whether the account has the scope. The zero Account has none.
-func (a Account) May(scope Scope) bool {
-	return slices.Contains(a.Scopes, scope) || slices.Contains(a.Scopes, ScopeAdmin)
-}
-
 // ErrWrong is the answer to a wrong name, password or token. It never says
 // which of them was wrong.
 var ErrWrong = errors.New("wrong name, password or token")
@@ -321,9 +297,7 @@ func checkEntry(name, password string, scopes []Scope) error {
 		return fmt.Errorf("password of %q: must have 1 to %d bytes", name, maxPassword)
 	}
 	for _, scope := range scopes {
-		switch scope {
-		case ScopeRead, ScopeControl, ScopeExport, ScopeAdmin:
-		default:
+		if !scope.isKnown() {
 			return fmt.Errorf("account %q: there is no scope %q", name, scope)
 		}
 	}

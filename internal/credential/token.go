@@ -63,6 +63,8 @@ type token struct {
 	Epoch   string    `json:"epoch"` // of the account when it was issued
 	Issued  time.Time `json:"issued"`
 	Expires time.Time `json:"expires"`
+	// Scopes are all that the token may do; nil means all that the account may.
+	Scopes []Scope `json:"scopes,omitzero"`
 }
 
 // shard is the part of the tokens whose digests begin alike.
@@ -93,9 +95,11 @@ func openShard(ctx context.Context, store SettingStore, name string) (*shard, er
 func (b *Book) shard(d digest) *shard { return b.tokens[d[0]%shards] }
 
 // Issue gives out a token for an account that Check, Look, Spend or Accounts
-// returned; ErrWrong when its password was changed since. The token is valid for life from now, by the wall clock, and only for the same
-// kind. The account's password and scopes at the time of use count: a new
-// password ends the token. life must be positive.
+// returned; ErrWrong when its password was changed since. The token is valid for
+// life from now, by the wall clock, and only for the same kind. The account's
+// password and scopes at the time of use count: a new password ends the token.
+// One for an Account from Narrow, or of such a token, has no other scopes than
+// that. life must be positive.
 func (b *Book) Issue(ctx context.Context, owner Account, kind string, life time.Duration) (string, error) {
 	if life <= 0 {
 		return "", fmt.Errorf("issue %s token: life %v is not positive", kind, life)
@@ -109,6 +113,9 @@ func (b *Book) Issue(ctx context.Context, owner Account, kind string, life time.
 	issued := token{
 		Digest: digestOf(kind, text), Kind: kind, Account: entry.Name, Epoch: entry.Epoch,
 		Issued: now, Expires: now.Add(life),
+	}
+	if owner.isNarrow {
+		issued.Scopes = owner.Scopes
 	}
 	s := b.shard(issued.Digest)
 	change := s.add(issued, b.isVoid(now))
@@ -170,7 +177,11 @@ func (b *Book) ownerOf(t token) (Account, error) {
 	if entry == nil || entry.Epoch != t.Epoch {
 		return Account{}, ErrWrong
 	}
-	return entry.public(), nil
+	owner := entry.public()
+	if t.Scopes != nil {
+		owner = owner.limit(t.Scopes)
+	}
+	return owner, nil
 }
 
 // isVoid returns a function that says whether a token can never be used again.

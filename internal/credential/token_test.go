@@ -197,3 +197,49 @@ func TestSavesAreShared(t *testing.T) {
 		assert.LessOrEqual(t, store.writes-before, 64)
 	})
 }
+
+// A token can have fewer scopes than its account, and never has more.
+func TestNarrow(t *testing.T) {
+	t.Parallel()
+	book, store := openWithOwner(t, nil)
+	account := login(t, book)
+	narrow, err := account.Narrow(credential.ScopeRead, credential.ScopeExport)
+	require.NoError(t, err)
+	token := issue(t, book, narrow, "access", time.Hour)
+	book, err = credential.Open(t.Context(), store, credential.Options{Memory: 64, Passes: 1})
+	require.NoError(t, err)
+	found, err := book.Look(t.Context(), "access", token)
+	require.NoError(t, err)
+	assert.Equal(t, []credential.Scope{credential.ScopeRead, credential.ScopeExport}, found.Scopes)
+	assert.False(t, found.May(credential.ScopeControl))
+
+	// Neither does a token that a token brings.
+	next, err := book.Spend(t.Context(), "access", issue(t, book, found, "access", time.Hour))
+	require.NoError(t, err)
+	assert.Equal(t, found.Scopes, next.Scopes)
+
+	// What the account loses, the token loses.
+	require.NoError(t, book.Set(t.Context(), owner, password, credential.ScopeRead))
+	found, err = book.Look(t.Context(), "access", token)
+	require.NoError(t, err)
+	assert.Equal(t, []credential.Scope{credential.ScopeRead}, found.Scopes)
+	_, err = found.Narrow(credential.ScopeExport)
+	require.Error(t, err)
+	_, err = found.Narrow("everything")
+	require.Error(t, err)
+	_, err = found.Narrow()
+	require.Error(t, err)
+	require.NoError(t, book.Set(t.Context(), owner, password))
+	found, err = book.Look(t.Context(), "access", token)
+	require.NoError(t, err)
+	assert.Empty(t, found.Scopes)
+
+	// A token without any scope never gets one.
+	token = issue(t, book, found, "access", time.Hour)
+	require.NoError(t, book.Set(t.Context(), owner, password, credential.ScopeAdmin))
+	book, err = credential.Open(t.Context(), store, credential.Options{Memory: 64, Passes: 1})
+	require.NoError(t, err)
+	found, err = book.Look(t.Context(), "access", token)
+	require.NoError(t, err)
+	assert.Empty(t, found.Scopes)
+}

@@ -41,7 +41,9 @@ type Accounts interface {
 	// Check returns the account of a name and password, or an error that is
 	// ErrWrong. remote is where the attempt comes from.
 	Check(ctx context.Context, name, password string, remote netip.Addr) (Account, error)
-	// Issue gives out a token of that kind for an account.
+	// Issue gives out a token of that kind for an account. It must not have
+	// more than the Scopes of account, which may be fewer than those that Check
+	// returned.
 	Issue(ctx context.Context, account Account, kind string, life time.Duration) (token string, err error)
 	// Look returns the account of a token, or an error that is ErrWrong.
 	Look(ctx context.Context, kind, token string) (Account, error)

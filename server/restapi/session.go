@@ -160,9 +160,10 @@ func (a *API) deleteSession(w http.ResponseWriter, r *http.Request) error {
 }
 
 type tokenRequest struct {
-	Name     string `json:"name"`
-	Password string `json:"password"`
-	LifeMS   *int64 `json:"life_ms"`
+	Name     string  `json:"name"`
+	Password string  `json:"password"`
+	LifeMS   *int64  `json:"life_ms"`
+	Scopes   []Scope `json:"scopes"`
 }
 
 type tokenView struct {
@@ -189,6 +190,11 @@ func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
 	account, err := a.check(r, credentials{given.Name, given.Password})
 	if err != nil {
 		return err
+	}
+	if given.Scopes != nil {
+		if account, err = account.Narrow(given.Scopes...); err != nil {
+			return fieldError("scopes", "%v", err)
+		}
 	}
 	token, err := a.config.Accounts.Issue(r.Context(), account, kindBearer, life)
 	if err != nil {

@@ -242,3 +242,32 @@ func TestClosed_ClientIsUnavailable(t *testing.T) {
 	require.NoError(t, k.client.Shutdown(context.Background()))
 	k.call("GET", "/tasks", nil).problem(503, "closing")
 }
+
+// A token for a script need not be able to do all that its maker can.
+func TestTokens_WithFewerScopes(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	create := func(name string, scopes ...string) response {
+		k.token = ""
+		return k.call("POST", "/tokens", map[string]any{"name": name, "password": password, "scopes": append([]string{}, scopes...)})
+	}
+	var made struct {
+		Token  string
+		Scopes []string
+	}
+	create("admin", "read", "export").is(201).into(&made)
+	assert.Equal(t, []string{"read", "export"}, made.Scopes)
+	k.token = made.Token
+	k.call("GET", "/tasks", nil).is(200)
+	k.call("GET", "/session", nil).is(200).into(&made)
+	assert.Equal(t, []string{"read", "export"}, made.Scopes)
+	k.call("POST", "/tasks", map[string]any{"type": "Count", "name": "n", "keyword": "1"}).problem(403, "forbidden")
+	k.call("PATCH", "/environment", map[string]any{"increment": true}).problem(403, "forbidden")
+
+	for _, wrong := range [][]string{{}, {"everything"}, {"read", ""}} {
+		p := create("admin", wrong...).problem(400, "invalid_field")
+		assert.Equal(t, "scopes", p.Field)
+	}
+	p := create("reader", "control").problem(400, "invalid_field")
+	assert.Equal(t, "scopes", p.Field)
+}
