@@ -1,11 +1,12 @@
 package cli
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/stretchr/testify/assert"
-	"strings"
 
 	"github.com/pixivoc/pixivoc"
 )
@@ -66,4 +67,30 @@ func TestResumedRunsUseTheRateOfTheKernel(t *testing.T) {
 	r.resumed = true
 	assert.NotContains(t, r.savedText(), "/s")
 	assert.False(t, newView([]pixivoc.TaskInfo{{TID: 1, State: pixivoc.StateWaitStart}}).resumed)
+}
+
+func TestTasksWithLinesAreNotToldTwice(t *testing.T) {
+	t.Parallel()
+	running := pixivoc.TaskInfo{TID: 1, TaskName: "11", Running: true, State: pixivoc.StateDownloading, StageName: "DownloadPicture", Now: 1, Total: 9}
+	other := running
+	other.TID, other.Failed = 2, 3
+	v := newView([]pixivoc.TaskInfo{running, other})
+	assert.Equal(t, "  3 not saved", v.statusLine(screen{}, 80, time.Now()))
+	v.limited, v.why = time.Now().Add(time.Hour), pixivoc.LimitQuietHours
+	assert.Contains(t, v.statusLine(screen{}, 80, time.Now()), "quiet hours: goes on at ")
+}
+
+func TestLinesAreAboutOwnTasks(t *testing.T) {
+	t.Parallel()
+	w := &watch{model: newView([]pixivoc.TaskInfo{{TID: 1}})}
+	own, foreign := pixivoc.TaskInfo{TID: 1}, pixivoc.TaskInfo{TID: 2}
+	for _, kind := range []pixivoc.EventKind{pixivoc.EventTaskChanged, pixivoc.EventTaskOver, pixivoc.EventItemDone, pixivoc.EventItemFailed} {
+		assert.Len(t, w.lines(pixivoc.Event{Kind: kind, Task: own}), 1, kind)
+		assert.Empty(t, w.lines(pixivoc.Event{Kind: kind, Task: foreign}), kind)
+	}
+	snapshot := w.lines(pixivoc.Event{Kind: pixivoc.EventSnapshot, Tasks: []pixivoc.TaskInfo{foreign, own, foreign}})
+	assert.Len(t, snapshot, 1)
+	assert.Equal(t, int64(1), snapshot[0].Task.TID)
+	limited := w.lines(pixivoc.Event{Kind: pixivoc.EventLimited, Why: pixivoc.LimitOutage})
+	assert.Equal(t, pixivoc.LimitOutage, limited[0].Why)
 }

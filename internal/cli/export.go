@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,12 +31,15 @@ const exportLong = `Write what tasks recorded as JSON Lines or CSV. The kinds of
 
 With --filter only the works that pass are written, or the files of these works;
 works are taken as they were when they were recorded, and Pixiv is not asked. CSV
-has the plain fields of the data; texts, numbers and lists of them.`
+has the plain fields of the data; texts, numbers and lists of them.
+
+With --archive it is the keys of what was ever saved that are written; "pixivoc
+import archive" takes them in elsewhere.`
 
 // exporting is what the export command is told.
 type exporting struct {
 	kind, format, output, filter string
-	all                          bool
+	all, archive                 bool
 }
 
 func (a *app) exportCommand() *cobra.Command {
@@ -46,13 +50,17 @@ func (a *app) exportCommand() *cobra.Command {
 		Long:  exportLong,
 		Example: `  pixivoc export 1767225600 > works.jsonl
   pixivoc export --all --format csv --output works.csv
-  pixivoc export 1767225600 --kind file --filter 'bookmarks >= 1000'`,
+  pixivoc export 1767225600 --kind file --filter 'bookmarks >= 1000'
+  pixivoc export --archive > archive.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter, err := e.check()
 			if err != nil {
 				return err
 			}
 			return a.with(cmd.Context(), true, func(s *session) error {
+				if e.archive {
+					return a.exportArchive(cmd.Context(), s, e)
+				}
 				tasks, err := a.chosen(cmd.Context(), s, args, e.all, anyTask)
 				if err != nil {
 					return err
@@ -67,7 +75,13 @@ func (a *app) exportCommand() *cobra.Command {
 	cmd.Flags().StringVar(&e.output, "output", "-", "`file` to write, which must not be there yet; - is standard output")
 	cmd.Flags().StringVar(&e.filter, "filter", "", "`expression` that works must meet; see: pixivoc filter --help")
 	cmd.Flags().BoolVar(&e.all, "all", false, "all tasks")
-	cmd.Args = needArgsOr(&e.all, "the TID of a task, or --all")
+	cmd.Flags().BoolVar(&e.archive, "archive", false, "the archive of what was ever saved, in place of records")
+	cmd.Args = usage(func(_ *cobra.Command, args []string) error {
+		if (len(args) > 0) == (e.all || e.archive) || e.all && e.archive {
+			return errors.New("name either the TID of a task, or --all, or --archive")
+		}
+		return nil
+	})
 	complete(cmd, "kind", pixiv.RecordWork, pixiv.RecordFile, pixiv.RecordNovel, pixiv.RecordUser, pixiv.RecordLink, pixiv.RecordSkipped)
 	complete(cmd, "format", "jsonl", "csv")
 	return cmd
@@ -90,10 +104,49 @@ func (e exporting) check() (*pixiv.Filter, error) {
 	return filter, nil
 }
 
-func (a *app) export(ctx context.Context, tasks []pixivoc.Task, e exporting, filter *pixiv.Filter) (err error) {
+func (a *app) export(ctx context.Context, tasks []pixivoc.Task, e exporting, filter *pixiv.Filter) error {
+	return a.writeTo(e.output, func(out io.Writer) error {
+		writer := newRecordWriter(out, e.format)
+		for _, task := range tasks {
+			if err := exportTask(ctx, task, e.kind, filter, writer); err != nil {
+				return err
+			}
+		}
+		return writer.flush()
+	})
+}
+
+// exportArchive writes the keys of what was ever saved.
+func (a *app) exportArchive(ctx context.Context, s *session, e exporting) error {
+	return a.writeTo(e.output, func(out io.Writer) error {
+		lines, table := json.NewEncoder(out), csv.NewWriter(out)
+		if e.format == "csv" {
+			if err := table.Write([]string{"key", "at"}); err != nil {
+				return err
+			}
+		}
+		for entry, err := range s.client.Archive(ctx, "") {
+			switch {
+			case err != nil:
+			case e.format == "csv":
+				err = table.Write([]string{cell(entry.Key), entry.At.UTC().Format(time.RFC3339)})
+			default:
+				err = lines.Encode(entry)
+			}
+			if err != nil {
+				return fmt.Errorf("archive: %w", err)
+			}
+		}
+		table.Flush()
+		return table.Error()
+	})
+}
+
+// writeTo lets write fill a new file, or standard output.
+func (a *app) writeTo(name string, write func(io.Writer) error) (err error) {
 	out := a.stdout
-	if e.output != "-" {
-		file, err := os.OpenFile(e.output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if name != "-" {
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
 			return fmt.Errorf("--output: %w", err)
 		}
@@ -101,13 +154,11 @@ func (a *app) export(ctx context.Context, tasks []pixivoc.Task, e exporting, fil
 		out = file
 	}
 	buffered := bufio.NewWriter(out)
-	writer := newRecordWriter(buffered, e.format)
-	for _, task := range tasks {
-		if err := exportTask(ctx, task, e.kind, filter, writer); err != nil {
-			return err
-		}
+	err = errors.Join(write(buffered), buffered.Flush())
+	if name == "-" && errors.Is(err, syscall.EPIPE) {
+		return nil // the reader has seen enough
 	}
-	return errors.Join(writer.flush(), buffered.Flush())
+	return err
 }
 
 // exportTask writes the records of a task that are wanted.

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -54,6 +57,9 @@ all folders below; text before the id and behind the page does not matter, as in
 "title_59580629_p0.png". Each one is read and decoded: a broken one is named and
 not taken.`,
 			"  pixivoc import folder ~/Pictures/pixiv", readFolder),
+		a.importFrom("archive FILE", "Read what export --archive wrote", `Read the archive of another data folder, as "pixivoc export --archive" writes it
+in JSON Lines.`,
+			"  pixivoc import archive archive.jsonl", readArchive),
 	)
 	return cmd
 }
@@ -117,4 +123,33 @@ func (a *app) runImport(ctx context.Context, s *session, name string, read impor
 		return &exitError{code: ExitPartial}
 	}
 	return nil
+}
+
+// readArchive reads the entries that exportArchive wrote.
+func readArchive(ctx context.Context, name string, _ *importCount) iter.Seq2[pixivoc.ArchiveEntry, error] {
+	return func(yield func(pixivoc.ArchiveEntry, error) bool) {
+		file, err := os.Open(name)
+		if err != nil {
+			yield(pixivoc.ArchiveEntry{}, err)
+			return
+		}
+		defer func() { _ = file.Close() }()
+		entries := json.NewDecoder(bufio.NewReader(file))
+		for number := 1; ; number++ {
+			var entry pixivoc.ArchiveEntry
+			err := entries.Decode(&entry)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				err = fmt.Errorf("entry %d: %w", number, err)
+			}
+			if !yield(entry, err) || err != nil {
+				return
+			}
+		}
+	}
 }
