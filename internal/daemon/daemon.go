@@ -189,9 +189,7 @@ func (d *daemon) openClient(ctx context.Context) (err error) {
 		return err
 	}
 	if d.demo != nil {
-		if err := lead(&config, d.demo); err != nil {
-			return fmt.Errorf("demo: %w", err)
-		}
+		lead(&config, d.demo)
 	}
 	if d.client, err = pixivoc.New(config); err != nil {
 		return err
