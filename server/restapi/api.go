@@ -91,8 +91,9 @@ type Config struct {
 	// QuotaRate and QuotaSeconds are the quota of each account, as in
 	// pixivoc.NewQuota. A rate of 0 is no quota.
 	QuotaRate, QuotaSeconds int
-	// MaxOpenTasks bounds the tasks that wait or run: further ones are
-	// refused until some are over, stopped or deleted.
+	// MaxOpenTasks bounds the tasks that wait to run or run, and ten times as
+	// many those that are not over: further ones are refused until some are
+	// over, stopped or deleted.
 	MaxOpenTasks int
 	// MaxStreams bounds the readers of events.
 	MaxStreams int

@@ -22,6 +22,10 @@ const (
 	maxIdempotencyKey = 255
 )
 
+// unfinishedFactor is how many tasks that are not over there may be for each
+// that may wait or run: a creation need not start its task.
+const unfinishedFactor = 10
+
 type taskRequest struct {
 	URL      string          `json:"url"`
 	Type     string          `json:"type"`
@@ -99,10 +103,10 @@ func (a *API) createTask(w http.ResponseWriter, r *http.Request) error {
 	if known {
 		return a.repeatCreation(ctx, w, earlier, body, given.Start)
 	}
-	if open := a.feed.openTasks(); open >= a.config.MaxOpenTasks {
+	if open, unfinished := a.feed.counts(); open >= a.config.MaxOpenTasks || unfinished >= unfinishedFactor*a.config.MaxOpenTasks {
 		return &problem{
 			Status: http.StatusTooManyRequests, word: "too_many_tasks", Title: "Too many tasks wait or run",
-			Detail: fmt.Sprintf("there are %d; stop or delete some, or wait", open), retryAfter: 30 * time.Second,
+			Detail: fmt.Sprintf("%d wait or run, %d are not over; stop or delete some, or wait", open, unfinished), retryAfter: 30 * time.Second,
 		}
 	}
 	if name != "" && spec.Key == "" {
@@ -132,9 +136,10 @@ func (a *API) create(ctx context.Context, w http.ResponseWriter, spec pixivoc.Ta
 	if spec.Once && info.State != pixivoc.StateWaitStart { // it was there
 		return a.replay(ctx, w, task, start)
 	}
-	a.feed.opened(info.TID)
+	a.feed.made(info.TID, start)
 	if start {
 		if err := task.Start(ctx); err != nil {
+			a.feed.notStarted(info.TID)
 			return err
 		}
 	}

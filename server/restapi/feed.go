@@ -35,11 +35,16 @@ type feed struct {
 	last   uint64  // the Seq of the last event, or of the snapshot before any
 	more   chan struct{}
 	closed bool
-	open   map[int64]bool
+	// open are the tasks that wait to run or run, starting those of them whose
+	// start no event has told yet, unfinished all that are not over.
+	open, starting, unfinished map[int64]bool
 }
 
 func newFeed() *feed {
-	return &feed{epoch: strconv.FormatInt(time.Now().UnixMilli(), 36), open: map[int64]bool{}}
+	return &feed{
+		epoch: strconv.FormatInt(time.Now().UnixMilli(), 36),
+		open:  map[int64]bool{}, starting: map[int64]bool{}, unfinished: map[int64]bool{},
+	}
 }
 
 // follow takes up events until ctx is done or the client is shut down.
@@ -61,6 +66,8 @@ func (f *feed) take(event pixivoc.Event) {
 		// does not lead up to what comes.
 		f.ring, f.last = nil, event.Seq
 		clear(f.open)
+		clear(f.starting)
+		clear(f.unfinished)
 		for _, info := range event.Tasks {
 			f.count(info)
 		}
@@ -69,6 +76,8 @@ func (f *feed) take(event pixivoc.Event) {
 		return
 	case event.Kind == pixivoc.EventTaskDeleted:
 		delete(f.open, event.Task.TID)
+		delete(f.starting, event.Task.TID)
+		delete(f.unfinished, event.Task.TID)
 	case event.Task.TID != 0:
 		f.count(event.Task)
 	}
@@ -81,26 +90,47 @@ func (f *feed) take(event pixivoc.Event) {
 
 // count keeps book of a task. The caller holds mu.
 func (f *feed) count(info pixivoc.TaskInfo) {
+	if f.unfinished[info.TID] = true; info.Over {
+		delete(f.unfinished, info.TID)
+	}
 	switch info.State {
-	case pixivoc.StateOver, pixivoc.StateStopped, pixivoc.StateScheduled, pixivoc.StateError:
+	case pixivoc.StateQueued, pixivoc.StateWaitToken, pixivoc.StateDownloading, pixivoc.StateDiskFull:
+		f.open[info.TID] = true
+	case pixivoc.StateWaitStart:
+		if f.starting[info.TID] {
+			return // the event is older than the start
+		}
 		delete(f.open, info.TID)
 	default:
-		f.open[info.TID] = true
+		delete(f.open, info.TID)
+	}
+	delete(f.starting, info.TID)
+}
+
+// made counts a new task before its event arrives, and one that is about to be
+// started as open.
+func (f *feed) made(tid int64, start bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unfinished[tid] = true
+	if start {
+		f.open[tid], f.starting[tid] = true, true
 	}
 }
 
-// opened counts a task before its event arrives.
-func (f *feed) opened(tid int64) {
+// notStarted takes back that a task is about to be started.
+func (f *feed) notStarted(tid int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.open[tid] = true
+	delete(f.open, tid)
+	delete(f.starting, tid)
 }
 
-// openTasks counts the tasks that wait or run.
-func (f *feed) openTasks() int {
+// counts returns how many tasks wait to run or run, and how many are not over.
+func (f *feed) counts() (open, unfinished int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.open)
+	return len(f.open), len(f.unfinished)
 }
 
 func (f *feed) close() {

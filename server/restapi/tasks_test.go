@@ -241,28 +241,37 @@ func TestIdempotencyKey_OneWritesLittle(t *testing.T) {
 func TestH10_OpenTasksAreBounded(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, func(c *restapi.Config) { c.MaxOpenTasks = 5 })
-	made, refused := 0, 0
-	var last int64
-	for range 50 {
-		answer := k.call("POST", "/tasks", map[string]any{"type": "Wait", "name": "n", "keyword": "1"})
-		if answer.status == http.StatusCreated {
+	// create tries to make n tasks and returns those that were made.
+	create := func(n int, start bool) (made []int64) {
+		for range n {
+			answer := k.call("POST", "/tasks", map[string]any{"type": "Wait", "name": "n", "keyword": "1", "start": start})
+			if answer.status != http.StatusCreated {
+				answer.problem(429, "too_many_tasks")
+				assert.NotEmpty(t, answer.header.Get("Retry-After"))
+				continue
+			}
 			var info pixivoc.TaskInfo
 			answer.into(&info)
-			last = info.TID
-			made++
-			continue
+			made = append(made, info.TID)
 		}
-		answer.problem(429, "too_many_tasks")
-		assert.NotEmpty(t, answer.header.Get("Retry-After"))
-		refused++
+		return made
 	}
-	assert.Equal(t, 5, made)
-	assert.Equal(t, 45, refused)
-	// Room is made once the deletion is known.
-	k.call("DELETE", fmt.Sprintf("/tasks/%d", last), nil).is(204)
-	require.Eventually(t, func() bool {
-		return k.call("POST", "/tasks", map[string]any{"type": "Wait", "name": "n", "keyword": "1"}).status == http.StatusCreated
-	}, waitLong, waitStep)
+	idle := create(20, false) // they neither wait to run nor run
+	assert.Len(t, idle, 20)
+	running := create(25, true)
+	require.Len(t, running, 5)
+	// Room is made once the end is known, and what is stopped is not open.
+	k.call("DELETE", fmt.Sprintf("/tasks/%d", running[0]), nil).is(204)
+	k.call("POST", fmt.Sprintf("/tasks/%d/stop", running[1]), nil).is(200)
+	more := 0
+	require.Eventually(t, func() bool { more += len(create(1, true)); return more == 2 }, waitLong, waitStep)
+	assert.Empty(t, create(5, true))
+	for _, tid := range running[2:4] {
+		k.call("POST", fmt.Sprintf("/tasks/%d/stop", tid), nil).is(200)
+	}
+	// 26 of 50 are not over.
+	require.Eventually(t, func() bool { more += len(create(1, false)); return more == 3 }, waitLong, waitStep)
+	assert.Len(t, create(40, false), 23)
 }
 
 func TestItems_FailedOnesWithReasons(t *testing.T) {
