@@ -55,7 +55,7 @@ export function newForm(types) {
       el("div", { class: "pair" }, field(t("new.type"), type), field(t("new.keyword"), keyword)), byLink,
       el("div", { class: "pair" }, field(t("new.name"), name, t("new.name.hint")), field(t("new.group"), group), field(t("new.place"), place), field(t("schedule"), schedule, t("schedule.hint"))),
       options.element,
-      el("div", { class: "row" },
+      el("div", { class: "choices" },
         el("label", { class: "choice", for: "start-now" }, start, t("new.start")),
         el("label", { class: "choice", for: "keep-choices" }, keep, t("new.keep")))));
   const send = el("button", { class: "main", id: "create" }, t("new.create"));

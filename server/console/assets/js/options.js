@@ -2,6 +2,7 @@
 
 import { el, fill, field, refuse } from "./dom.js";
 import { t } from "./words.js";
+import { word } from "./parts.js";
 
 // pathFields and filterFields are examples of what a template and a filter can
 // name.
@@ -10,13 +11,14 @@ export const filterFields = ["bookmarks", "views", "type", "pages", "width", "he
 
 // keys are the options of which a person is told, by what takes them.
 export const keys = {
-  works: ["path", "multi_path", "pages", "filter", "metadata", "blocked_users", "blocked_tags", "revision", "file_time", "delay_ms"],
+  works: ["path", "multi_path", "pages", "filter", "metadata", "ugoira", "blocked_users", "blocked_tags", "revision", "file_time", "archive", "full_audit_every", "delay_ms"],
   Search: ["search_target", "sort", "duration", "start_date", "end_date", "search_ai_type", "include_translated_tag_results", "merge_plain_keyword_results",
     "bookmark_num_min", "bookmark_num_max", "content_type", "ratio_pattern", "width_min", "width_max", "height_min", "height_max", "tool"],
   Links: ["referer"],
 };
 
-export const metadataKinds = ["json", "xmp", "text"];
+// sets are the options that are a choice of several words.
+const sets = { metadata: ["json", "xmp", "text"], ugoira: ["gif", "apng", "webp", "mkv", "cbz", "mp4", "webm"] };
 
 const text = (key, placeholder) => el("input", { name: `option-${key}`, autocomplete: "off", spellcheck: "false", placeholder });
 
@@ -28,7 +30,9 @@ export function newOptions() {
     path: text("path", "{user.name}/{id}_p{page}"),
     multi_path: text("multi_path", "{user.name}/{id} {title}/{number:02}"),
   };
-  const metadata = metadataKinds.map((kind) => el("input", { type: "checkbox", id: `metadata-${kind}`, value: kind }));
+  const box = (id, value) => el("input", { type: "checkbox", id, value });
+  const boxes = Object.fromEntries(Object.entries(sets).map(([key, all]) => [key, all.map((value) => box(`${key}-${value}`, value))]));
+  const archive = box("option-archive");
   const json = el("textarea", { name: "options", spellcheck: "false" });
   const works = el("div", { class: "form" },
     el("div", { class: "pair" },
@@ -37,8 +41,9 @@ export function newOptions() {
     el("div", { class: "pair" },
       field(t("option.label.path"), inputs.path, t("option.hint.path", { fields: pathFields.map((name) => `{${name}}`).join(" ") })),
       field(t("option.label.multi_path"), inputs.multi_path, t("option.hint.multi_path"))),
-    el("fieldset", {}, el("legend", { class: "legend" }, t("option.label.metadata")),
-      el("div", { class: "row" }, metadata.map((input) => el("label", { class: "choice", for: input.id }, input, t(`option.metadata.${input.value}`))))));
+    Object.entries(boxes).map(([key, all]) => el("fieldset", {}, el("legend", { class: "legend" }, t(`option.label.${key}`)),
+      el("div", { class: "choices" }, all.map((input) => el("label", { class: "choice", for: input.id }, input, word(`option.${key}`, input.value)))))),
+    el("label", { class: "choice", for: archive.id }, archive, t("option.label.archive")));
   const list = el("dl", { class: "keys" });
   const none = el("p", { class: "muted small" }, t("new.options.none"));
   const known = el("details", {}, el("summary", {}, t("new.options.keys")), none, list);
@@ -70,8 +75,11 @@ export function newOptions() {
     }
     if (works.hidden) return chosen;
     const own = Object.fromEntries(Object.entries(inputs).map(([key, input]) => [key, input.value.trim()]).filter(([, value]) => value));
-    const kinds = metadata.filter((input) => input.checked).map((input) => input.value);
-    if (kinds.length) own.metadata = kinds;
+    for (const [key, all] of Object.entries(boxes)) {
+      const words = all.filter((each) => each.checked).map((each) => each.value);
+      if (words.length) own[key] = words;
+    }
+    if (archive.checked) own.archive = true;
     const twice = Object.keys(own).find((key) => key in chosen);
     if (twice) {
       refuse(json, t("new.options.twice", { key: twice }));
@@ -91,7 +99,7 @@ export function newOptions() {
       each.value = "";
       refuse(each, "");
     }
-    for (const each of metadata) each.checked = false;
+    for (const each of [...Object.values(boxes).flat(), archive]) each.checked = false;
   }
 
   return { element, json, follow, read, input, clear };
