@@ -156,7 +156,11 @@ func (l *ledgerReader) readPart(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if work := l.work(record.Key); work != nil {
+		work := l.work(record.Key)
+		if digits, ok := novelOfKey(record.Key); ok {
+			work = l.of(l.novels, digits)
+		}
+		if work != nil {
 			work.skipped = ruleOf(record.Data)
 		}
 	}

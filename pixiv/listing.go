@@ -18,6 +18,7 @@ func detailsStage(collect collector) pixivoc.Stage {
 	return pixivoc.NewStage(StageGetWorkDetails, func(ctx context.Context, rt pixivoc.Runtime, item workItem) (out pixivoc.Output, err error) {
 		work, err := NewAPI(rt).IllustDetail(ctx, item.ID)
 		if err != nil {
+			entomb(&out, item.ID, err)
 			return out, err
 		}
 		err = collect(&out, &work)
@@ -60,7 +61,7 @@ func recordLinks(out *pixivoc.Output, work *Work) error {
 // passed over.
 type sink struct {
 	work  collector
-	novel func(out *pixivoc.Output, novel *Novel) error
+	novel func(ctx context.Context, rt pixivoc.Runtime, out *pixivoc.Output, novel *Novel) error
 	user  func(out *pixivoc.Output, user *UserPreview) error
 }
 
@@ -243,7 +244,7 @@ func collectPage(ctx context.Context, rt pixivoc.Runtime, out *pixivoc.Output, p
 	}
 	for i := range page.Novels {
 		if to.novel != nil {
-			err = errors.Join(err, to.novel(out, &page.Novels[i]))
+			err = errors.Join(err, to.novel(ctx, rt, out, &page.Novels[i]))
 		}
 	}
 	for i := range page.Users {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-
-	"github.com/pixivoc/pixivoc"
 )
 
 // Novel is the novel object of the App API (fixtures novel_detail.json and
@@ -91,11 +89,4 @@ type novelItem struct {
 	ID ID `json:"id"`
 	// Masked is MaskedError.Kind, as a listing told it.
 	Masked string `json:"masked,omitempty"`
-}
-
-// queueNovel queues a novel that a listing found.
-func queueNovel(out *pixivoc.Output, novel *Novel) error {
-	kind, _ := novel.Masked()
-	out.QueueTo(StageGetNovel, "novel "+novel.ID.String(), novelItem{ID: novel.ID, Masked: kind})
-	return nil
 }

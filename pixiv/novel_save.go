@@ -36,6 +36,7 @@ func saveNovel(_ context.Context, rt pixivoc.Runtime, novel novelFile) (out pixi
 		record.URL = novelAddress(novel.ID)
 		out.Record(RecordFile, record.Path, record)
 	}
+	out.Archive(ArchiveKey(TypeNovel, novel.ID, 0))
 	return out, nil
 }
 

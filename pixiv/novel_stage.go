@@ -32,12 +32,12 @@ type NovelRecord struct {
 	Novel json.RawMessage `json:"novel"`
 }
 
-// novelStages are the stages that novels pass, with their place in a task type.
+// novels are the stages that novels pass, with their place in a task type.
 // They are no listings: what was saved stays so when a task is opened again.
-func novelStages() []pixivoc.StageSpec {
+func (s *saver) novels() []pixivoc.StageSpec {
 	return []pixivoc.StageSpec{
-		{Stage: pixivoc.NewStage(StageGetNovel, getNovel), Paced: true, NeedsToken: true},
-		{Stage: novelPictureStage{pixivoc.NewStage(StageDownloadNovelPicture, downloadNovelPicture)}, NeedsToken: true},
+		{Stage: pixivoc.NewStage(StageGetNovel, s.getNovel), Paced: true, NeedsToken: true},
+		{Stage: novelPictureStage{pixivoc.NewStage(StageDownloadNovelPicture, s.downloadNovelPicture)}, NeedsToken: true},
 		{Stage: novelFileStage{pixivoc.NewStage(StageSaveNovel, saveNovel)}},
 	}
 }
@@ -70,17 +70,29 @@ func (n novelPicture) stem(task string) string {
 const markCover = "cover"
 
 // getNovel is GetNovel: it describes a novel and queues its pictures and files.
-func getNovel(ctx context.Context, rt pixivoc.Runtime, item novelItem) (out pixivoc.Output, err error) {
+func (s *saver) getNovel(ctx context.Context, rt pixivoc.Runtime, item novelItem) (out pixivoc.Output, err error) {
 	if item.Masked != "" {
 		return out, maskedNovel(item.ID, item.Masked)
+	}
+	settings, err := s.options.read(rt.Options())
+	if err != nil {
+		return out, err
+	}
+	if skipped, err := settings.skipsArchived(ctx, rt, &out, item.ID); skipped || err != nil {
+		return out, err
 	}
 	api := NewAPI(rt)
 	novel, err := api.NovelDetail(ctx, item.ID)
 	if err != nil {
+		entombNovel(&out, item.ID, err)
 		return out, err
 	}
 	if kind, hidden := novel.Masked(); hidden {
 		return out, maskedNovel(novel.ID, kind)
+	}
+	if skipped, err := settings.skipsNovel(&out, &novel); skipped || err != nil {
+		out.Record(RecordNovel, novel.ID.String(), novelRecord(&novel))
+		return out, err
 	}
 	text, err := api.NovelText(ctx, item.ID)
 	if err != nil {
@@ -96,7 +108,7 @@ func getNovel(ctx context.Context, rt pixivoc.Runtime, item novelItem) (out pixi
 		queueNovelPicture(&out, picture)
 	}
 	record.Novel = nil
-	out.QueueTo(StageSaveNovel, "novel "+novel.ID.String(), novelFile{
+	out.QueueTo(StageSaveNovel, novelKey(novel.ID), novelFile{
 		NovelRecord: record, Caption: novel.Caption, Text: text.Text, Cover: len(cover) > 0,
 	})
 	return out, nil
@@ -169,7 +181,7 @@ func novelPictures(text *NovelText) []novelPicture {
 }
 
 // downloadNovelPicture is DownloadNovelPicture.
-func downloadNovelPicture(ctx context.Context, rt pixivoc.Runtime, item novelPicture) (out pixivoc.Output, err error) {
+func (s *saver) downloadNovelPicture(ctx context.Context, rt pixivoc.Runtime, item novelPicture) (out pixivoc.Output, err error) {
 	if item.Work != 0 {
 		work, err := NewAPI(rt).IllustDetail(ctx, item.Work)
 		if err != nil {
@@ -189,6 +201,13 @@ func downloadNovelPicture(ctx context.Context, rt pixivoc.Runtime, item novelPic
 	}
 	if len(item.URLs) == 0 {
 		return out, content(errors.New("the page of the novel does not name the picture"))
+	}
+	settings, err := s.options.read(rt.Options())
+	if err == nil {
+		err = s.turn(ctx, rt, item.Novel.String()+" "+item.Mark, settings.delay)
+	}
+	if err != nil {
+		return out, err
 	}
 	record, err := fetchPicture(ctx, rt, item.stem(rt.Task().TaskName), item.URLs...)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/pixivoc/pixivoc"
 )
 
-// RecordSkipped has a SkippedRecord; its key is the ID of the work.
+// RecordSkipped has a SkippedRecord; its key is the ID of the work, or "novel ID".
 const RecordSkipped = "skipped"
 
 // Values of SkippedRecord.Rule.
@@ -23,12 +23,15 @@ const (
 	RulePages        = "pages"         // Options.Pages chooses none of its pages
 )
 
-// SkippedRecord says why nothing of a work was downloaded that was found. There
-// is a WorkRecord of it as well.
+// SkippedRecord says why nothing of a work or novel was downloaded that was found.
+// There is a WorkRecord or NovelRecord of it as well, unless it was in the archive
+// and nothing had to be asked of it.
 type SkippedRecord struct {
-	WorkID ID     `json:"work_id"`
-	Rule   string `json:"rule"`
-	Detail string `json:"detail,omitempty"`
+	// WorkID is the work, NovelID the novel; the other one is 0.
+	WorkID  ID     `json:"work_id,omitempty"`
+	NovelID ID     `json:"novel_id,omitempty"`
+	Rule    string `json:"rule"`
+	Detail  string `json:"detail,omitempty"`
 }
 
 // selection is what chooses works.
@@ -69,12 +72,12 @@ func newSelection(o *Options) (s selection, err error) {
 // refuses returns the rule that a work falls under, or nil when it is wanted.
 func (s *selection) refuses(work *Work, at time.Time) (*SkippedRecord, error) {
 	if _, found := slices.BinarySearch(s.users, work.User.ID); found {
-		return &SkippedRecord{work.ID, RuleBlockedUsers, work.User.ID.String()}, nil
+		return &SkippedRecord{WorkID: work.ID, Rule: RuleBlockedUsers, Detail: work.User.ID.String()}, nil
 	}
 	for _, tag := range work.Tags {
 		for _, blocked := range s.tags {
 			if strings.EqualFold(blocked, tag.Name) || strings.EqualFold(blocked, tag.TranslatedName) {
-				return &SkippedRecord{work.ID, RuleBlockedTags, blocked}, nil
+				return &SkippedRecord{WorkID: work.ID, Rule: RuleBlockedTags, Detail: blocked}, nil
 			}
 		}
 	}
@@ -85,7 +88,7 @@ func (s *selection) refuses(work *Work, at time.Time) (*SkippedRecord, error) {
 	if wanted || err != nil {
 		return nil, err
 	}
-	return &SkippedRecord{work.ID, RuleFilter, rule}, nil
+	return &SkippedRecord{WorkID: work.ID, Rule: RuleFilter, Detail: rule}, nil
 }
 
 // Work returns the work as it was when it was recorded, with everything that

@@ -139,7 +139,8 @@ func TestU11_DeletedWork(t *testing.T) {
 		}))
 		result := drive(t, rt, pixivoc.TaskSpec{Type: kind, Keyword: "7"})
 		assert.Equal(t, map[string]string{"7": pixivoc.ReasonDeleted}, result.failed)
-		assert.Empty(t, result.records)
+		assert.Equal(t, []pixiv.TombstoneRecord{{WorkID: 7}}, recordsOf[pixiv.TombstoneRecord](t, result, pixiv.RecordTombstone))
+		assert.Len(t, result.records, 1)
 		assert.Len(t, rt.road.requests, 1)
 	}
 }

@@ -119,7 +119,7 @@ const (
 // 10,000 works, and a user's works are listed by type.
 func Types() []pixivoc.TaskType {
 	works := newSaver()
-	return slices.Concat(firstTypes(works), listTypes(works), userTypesOf(works), novelTypes(), profileTypes())
+	return slices.Concat(firstTypes(works), listTypes(works), userTypesOf(works), novelTypes(works), profileTypes())
 }
 
 // firstTypes are those of PixivOC, and Links.
@@ -138,7 +138,7 @@ func firstTypes(works *saver) []pixivoc.TaskType {
 			Aliases: []string{"104"},
 			Title:   "Download all works of a user",
 			Files:   true,
-			Stages:  worksAndNovels(works, works.list(worksTo(numberStage)), works.list(worksTo(pageStage))),
+			Stages:  worksAndNovels(works, works.list(works.worksTo(numberStage)), works.list(works.worksTo(pageStage))),
 			First:   works.first(firstUser),
 		},
 		{
@@ -174,7 +174,7 @@ func worksAndNovels(works *saver, lists ...pixivoc.Stage) []pixivoc.StageSpec {
 	for _, list := range lists {
 		stages = append(stages, listStage(list))
 	}
-	return works.saving(append(stages, novelStages()...)...)
+	return works.saving(append(stages, works.novels()...)...)
 }
 
 // listStage is the place of a stage that asks the App API: one request at a

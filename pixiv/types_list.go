@@ -15,8 +15,8 @@ const TypeNovel = "novel"
 
 // worksTo makes a stage that hands works to a collector and queues novels out
 // of one that takes a sink.
-func worksTo(stage func(sink) pixivoc.Stage) func(collector) pixivoc.Stage {
-	return func(collect collector) pixivoc.Stage { return stage(sink{work: collect, novel: queueNovel}) }
+func (s *saver) worksTo(stage func(sink) pixivoc.Stage) func(collector) pixivoc.Stage {
+	return func(collect collector) pixivoc.Stage { return stage(sink{work: collect, novel: s.queueNovel}) }
 }
 
 // listTypes are the task types that begin with a listing of works.
@@ -24,7 +24,7 @@ func listTypes(works *saver) []pixivoc.TaskType {
 	kind := func(name, title string, first firstFunc) pixivoc.TaskType {
 		return pixivoc.TaskType{
 			Name: name, Title: title, Files: true,
-			Stages: works.saving(listStage(works.list(worksTo(pageStage)))),
+			Stages: works.saving(listStage(works.list(works.worksTo(pageStage)))),
 			First:  works.first(first),
 		}
 	}

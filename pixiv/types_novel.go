@@ -9,17 +9,17 @@ import (
 )
 
 // novelTypes are the task types of novels alone.
-func novelTypes() []pixivoc.TaskType {
+func novelTypes(works *saver) []pixivoc.TaskType {
 	return []pixivoc.TaskType{
 		{
 			Name: SingleNovel, Title: "Download a novel", Files: true,
-			Stages: novelStages(),
-			First:  firstNovel,
+			Stages: works.novels(),
+			First:  works.first(firstNovel),
 		},
 		{
 			Name: NovelSeries, Title: "Download a series of novels", Files: true,
-			Stages: append([]pixivoc.StageSpec{listStage(pageStage(sink{novel: queueNovel}))}, novelStages()...),
-			First:  firstNovelSeries,
+			Stages: append([]pixivoc.StageSpec{listStage(pageStage(sink{novel: works.queueNovel}))}, works.novels()...),
+			First:  works.first(firstNovelSeries),
 		},
 	}
 }
@@ -29,7 +29,7 @@ func firstNovel(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item
 	if err == nil {
 		err = noMore(rest)
 	}
-	return single(pixivoc.NewItem("novel "+id.String(), novelItem{ID: id}), err)
+	return single(pixivoc.NewItem(novelKey(id), novelItem{ID: id}), err)
 }
 
 func firstNovelSeries(_ context.Context, spec pixivoc.TaskSpec) iter.Seq2[pixivoc.Item, error] {

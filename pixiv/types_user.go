@@ -24,7 +24,7 @@ func userTypesOf(works *saver) []pixivoc.TaskType {
 		},
 		{
 			Name: UserBookmarks, Title: "Download the bookmarks of a user", Files: true,
-			Stages: worksAndNovels(works, works.list(worksTo(pageStage))),
+			Stages: worksAndNovels(works, works.list(works.worksTo(pageStage))),
 			First:  works.first(firstBookmarks),
 		},
 		{
@@ -85,7 +85,7 @@ func listedWork(text string) (pixivoc.Item, error) {
 	case found.kind == SingleWork && err == nil:
 		return pixivoc.NewItem(id.String(), workItem{id}), nil
 	case found.kind == SingleNovel && err == nil:
-		item := pixivoc.NewItem("novel "+id.String(), novelItem{ID: id})
+		item := pixivoc.NewItem(novelKey(id), novelItem{ID: id})
 		item.Stage = StageGetNovel
 		return item, nil
 	}
