@@ -34,26 +34,51 @@ func (c *client) removeFiles(ctx context.Context, stored StoredTask) error {
 		return savePathError(stored.SavePath, err)
 	}
 	defer func() { _ = folder.Close() }()
-	if err := c.removeSaved(ctx, folder, stored.TID); err != nil {
+	if err := c.removeSaved(ctx, folder, stored); err != nil {
 		return err
 	}
 	return c.removeBegun(ctx, folder, stored)
 }
 
-// removeSaved removes what the records name and was not there before the task.
-func (c *client) removeSaved(ctx context.Context, folder *fsafe.Root, tid int64) error {
-	for record, err := range (task{c, tid}).Records(ctx, RecordQuery{Kind: RecordFile}) {
+// removeSaved removes what the records name, was not there before the task, and
+// is not named by a record of another task with the same save path.
+func (c *client) removeSaved(ctx context.Context, folder *fsafe.Root, stored StoredTask) error {
+	query := RecordQuery{Task: stored.TID, Kind: RecordFile, Limit: pageSize}
+	for {
+		page, err := c.config.Store.ListRecords(ctx, query)
 		if err != nil {
+			return notFound(err)
+		}
+		if err := c.removeRecorded(ctx, folder, stored, page); err != nil {
 			return err
 		}
+		if len(page) < pageSize {
+			return nil
+		}
+		query.After = page[len(page)-1].Seq
+	}
+}
+
+func (c *client) removeRecorded(ctx context.Context, folder *fsafe.Root, stored StoredTask, page []Record) error {
+	var names []string
+	for _, record := range page {
 		var file File
 		if err := json.Unmarshal(record.Data, &file); err != nil {
 			return fmt.Errorf("record %d: %w", record.Seq, err)
 		}
-		if file.Existing {
+		if !file.Existing {
+			names = append(names, file.Name)
+		}
+	}
+	shared, err := c.config.Store.RecordedFiles(ctx, stored.SavePath, stored.TID, names)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if shared[name] {
 			continue
 		}
-		if err := removeFile(folder, file.Name); err != nil {
+		if err := removeFile(folder, name); err != nil {
 			return err
 		}
 	}

@@ -142,6 +142,11 @@ type RecordStore interface {
 	// Recorded returns those of the keys under which a task has a record of
 	// that kind; the others are not in the map.
 	Recorded(ctx context.Context, tid int64, kind string, keys []string) (map[string]bool, error)
+
+	// RecordedFiles returns those of the paths that the File of a record of kind
+	// RecordFile has, of any task with that save path but the task except; 0
+	// excepts none. It must not take longer for a store with more records.
+	RecordedFiles(ctx context.Context, savePath string, except int64, paths []string) (map[string]bool, error)
 }
 
 // ArchiveStore keeps the archive: the keys of what was ever saved, by any task.

@@ -108,7 +108,8 @@ type Task interface {
 type DeleteOptions struct {
 	// Files also removes the files that the task saved, what it had begun, and
 	// the folders that this leaves empty. A file that was there before the task
-	// came to it stays.
+	// came to it stays, and so does one that a record of another task with the
+	// same save path names.
 	Files bool
 }
 

@@ -1299,6 +1299,86 @@ func (_c *Store_Recorded_Call) RunAndReturn(run func(ctx context.Context, tid in
 	return _c
 }
 
+// RecordedFiles provides a mock function for the type Store
+func (_mock *Store) RecordedFiles(ctx context.Context, savePath string, except int64, paths []string) (map[string]bool, error) {
+	ret := _mock.Called(ctx, savePath, except, paths)
+
+	if len(ret) == 0 {
+		panic("no return value specified for RecordedFiles")
+	}
+
+	var r0 map[string]bool
+	var r1 error
+	if returnFunc, ok := ret.Get(0).(func(context.Context, string, int64, []string) (map[string]bool, error)); ok {
+		return returnFunc(ctx, savePath, except, paths)
+	}
+	if returnFunc, ok := ret.Get(0).(func(context.Context, string, int64, []string) map[string]bool); ok {
+		r0 = returnFunc(ctx, savePath, except, paths)
+	} else {
+		if ret.Get(0) != nil {
+			r0 = ret.Get(0).(map[string]bool)
+		}
+	}
+	if returnFunc, ok := ret.Get(1).(func(context.Context, string, int64, []string) error); ok {
+		r1 = returnFunc(ctx, savePath, except, paths)
+	} else {
+		r1 = ret.Error(1)
+	}
+	return r0, r1
+}
+
+// Store_RecordedFiles_Call is a *mock.Call that shadows Run/Return methods with type explicit version for method 'RecordedFiles'
+type Store_RecordedFiles_Call struct {
+	*mock.Call
+}
+
+// RecordedFiles is a helper method to define mock.On call
+//   - ctx context.Context
+//   - savePath string
+//   - except int64
+//   - paths []string
+func (_e *Store_Expecter) RecordedFiles(ctx any, savePath any, except any, paths any) *Store_RecordedFiles_Call {
+	return &Store_RecordedFiles_Call{Call: _e.mock.On("RecordedFiles", ctx, savePath, except, paths)}
+}
+
+func (_c *Store_RecordedFiles_Call) Run(run func(ctx context.Context, savePath string, except int64, paths []string)) *Store_RecordedFiles_Call {
+	_c.Call.Run(func(args mock.Arguments) {
+		var arg0 context.Context
+		if args[0] != nil {
+			arg0 = args[0].(context.Context)
+		}
+		var arg1 string
+		if args[1] != nil {
+			arg1 = args[1].(string)
+		}
+		var arg2 int64
+		if args[2] != nil {
+			arg2 = args[2].(int64)
+		}
+		var arg3 []string
+		if args[3] != nil {
+			arg3 = args[3].([]string)
+		}
+		run(
+			arg0,
+			arg1,
+			arg2,
+			arg3,
+		)
+	})
+	return _c
+}
+
+func (_c *Store_RecordedFiles_Call) Return(stringToBool map[string]bool, err error) *Store_RecordedFiles_Call {
+	_c.Call.Return(stringToBool, err)
+	return _c
+}
+
+func (_c *Store_RecordedFiles_Call) RunAndReturn(run func(ctx context.Context, savePath string, except int64, paths []string) (map[string]bool, error)) *Store_RecordedFiles_Call {
+	_c.Call.Return(run)
+	return _c
+}
+
 // Release provides a mock function for the type Store
 func (_mock *Store) Release(ctx context.Context, claims []pixivoc.Claim) error {
 	ret := _mock.Called(ctx, claims)

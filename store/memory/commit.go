@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -79,6 +80,10 @@ func (s *Store) addRecords(t *task, records []pixivoc.Record, now time.Time) {
 		record.Seq, record.Task, record.At = s.lastSeq, t.TID, now
 		record.Data = slices.Clone(record.Data)
 		t.records = append(t.records, record)
+		var file pixivoc.File
+		if record.Kind == pixivoc.RecordFile && json.Unmarshal(record.Data, &file) == nil && file.Name != "" {
+			t.files[file.Name] = true
+		}
 	}
 }
 
@@ -142,6 +147,26 @@ func (s *Store) Recorded(ctx context.Context, tid int64, kind string, keys []str
 	for _, key := range keys {
 		if t.known[recordKey{kind: kind, key: key}] {
 			found[key] = true
+		}
+	}
+	return found, nil
+}
+
+// RecordedFiles implements pixivoc.RecordStore. It looks at every task.
+func (s *Store) RecordedFiles(ctx context.Context, savePath string, except int64, paths []string) (map[string]bool, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	found := map[string]bool{}
+	for tid, t := range s.tasks {
+		if t.SavePath != savePath || tid == except {
+			continue
+		}
+		for _, path := range paths {
+			if t.files[path] {
+				found[path] = true
+			}
 		}
 	}
 	return found, nil

@@ -45,6 +45,7 @@ type task struct {
 	items   map[int64]*item
 	records []pixivoc.Record
 	known   map[recordKey]bool
+	files   map[string]bool // the paths in records of files
 }
 
 // stage holds the items of a stage in rising order of ID.

@@ -38,6 +38,7 @@ func (s *Store) CreateTask(ctx context.Context, stored pixivoc.StoredTask, items
 		stages:     map[string]*stage{},
 		items:      map[int64]*item{},
 		known:      map[recordKey]bool{},
+		files:      map[string]bool{},
 	}
 	s.tasks[t.TID] = t
 	s.order = append(s.order, t.TID)

@@ -51,8 +51,8 @@ func (s *Store) Commit(ctx context.Context, commits []pixivoc.Commit) []error {
 const (
 	insertItem = `INSERT INTO items (id, stage, state, round, attempts, key, payload)
 		VALUES (?, ?, 0, ?, ?, ?, ?) ON CONFLICT (stage, key) DO NOTHING`
-	insertRecord = `INSERT INTO records (seq, kind, key, data, at)
-		VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, key) DO NOTHING`
+	insertRecord = `INSERT INTO records (seq, kind, key, data, at, path)
+		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, key) DO NOTHING`
 	finishItem = "UPDATE items SET state=1 WHERE id=?"
 	failItem   = "UPDATE items SET state=2, reason=?, detail=? WHERE id=?"
 	repeatItem = "UPDATE items SET round=?, attempts=attempts+1, reason=?, detail=? WHERE id=?"
@@ -145,7 +145,7 @@ func (tx *transaction) addRecords(rows *taskRows, tid int64, records []pixivoc.R
 		if err != nil {
 			return err
 		}
-		inserted, err := tx.conn.exec(insertRecord, tx.counters.seq+1, kind, record.Key, []byte(record.Data), now)
+		inserted, err := tx.conn.exec(insertRecord, tx.counters.seq+1, kind, record.Key, []byte(record.Data), now, filePath(record))
 		if err != nil {
 			return err
 		}

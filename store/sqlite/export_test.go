@@ -22,6 +22,7 @@ func HotQueries() map[string]string {
 		countRecords:                     "COVERING INDEX records_kind",
 		findKind:                         "sqlite_autoindex_kinds_1",
 		findRecord:                       "COVERING INDEX records_key",
+		findFile:                         "records_path",
 		findArchive:                      "PRIMARY KEY",
 		listArchive:                      "PRIMARY KEY",
 		listStages:                       "sqlite_autoindex_stages_1",

@@ -20,7 +20,7 @@ import (
 )
 
 // realVersion is the number of real migrations.
-const realVersion = 2
+const realVersion = 3
 
 // nextSchema is the real schema with two made-up versions after it.
 func nextSchema(t testing.TB) fs.FS {
@@ -244,4 +244,27 @@ func TestMigrationNumbers(t *testing.T) {
 		_, err := sqlite.Open(t.Context(), storePath(t), sqlite.Options{}.WithMigrations(files))
 		require.ErrorContains(t, err, name)
 	}
+}
+
+// TestP9_UpgradeFindsFiles opens a store of the version before the paths of
+// files had a column: they are found all the same.
+func TestP9_UpgradeFindsFiles(t *testing.T) {
+	t.Parallel()
+	path := storePath(t)
+	store := openStore(t, path, sqlite.Options{})
+	task, _, err := store.CreateTask(t.Context(), pixivoc.StoredTask{SavePath: "/p"}, keyedItems("k", 1))
+	require.NoError(t, err)
+	commit := full(claim(t, store, task.TID, 1)[0])
+	for i, data := range []string{`{"path":"t/ä.jpg","bytes":1}`, `{"path":7}`, `{"path":`, `[]`} {
+		commit.Records = append(commit.Records, pixivoc.Record{Kind: "file", Key: fmt.Sprint(i), Data: json.RawMessage(data)})
+	}
+	require.NoError(t, commitAll(t.Context(), store, commit))
+	require.NoError(t, store.Close())
+	rawExec(t, path, "DROP INDEX records_path", "ALTER TABLE records DROP COLUMN path", "PRAGMA user_version=2")
+	store = openStore(t, path, sqlite.Options{})
+	found, err := store.RecordedFiles(t.Context(), "/p", 0, []string{"t/ä.jpg", "7", "0", ""})
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{"t/ä.jpg": true}, found)
+	require.NoError(t, store.Close())
+	sound(t, path)
 }

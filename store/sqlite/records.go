@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -81,7 +83,31 @@ func (s *Store) Recorded(ctx context.Context, tid int64, kind string, keys []str
 	return found, nil
 }
 
+// RecordedFiles implements pixivoc.RecordStore.
+func (s *Store) RecordedFiles(ctx context.Context, savePath string, except int64, paths []string) (map[string]bool, error) {
+	var found map[string]bool
+	err := s.read(ctx, func(tx *sql.Tx) (err error) {
+		found, err = present(ctx, tx, findFile, paths, savePath, except)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for records of files: %w", err)
+	}
+	return found, nil
+}
+
+// filePath is the path of the file that a record is about, nil for none.
+func filePath(record *pixivoc.Record) driver.Value {
+	var file pixivoc.File
+	if record.Kind != pixivoc.RecordFile || json.Unmarshal(record.Data, &file) != nil || file.Name == "" {
+		return nil
+	}
+	return file.Name
+}
+
 const (
+	findFile = `SELECT 1 FROM records r INDEXED BY records_path CROSS JOIN kinds k ON k.id=r.kind CROSS JOIN tasks t ON t.tid=k.task
+		WHERE t.save_path=?1 AND t.tid<>?2 AND r.path=?3 LIMIT 1`
 	findKind      = "SELECT id FROM kinds WHERE task=? AND name=?"
 	findRecord    = "SELECT 1 FROM records WHERE kind=? AND key=?"
 	selectRecords = "SELECT seq, key, data, at FROM records WHERE kind=?1 AND seq>?2 AND seq<=?3 ORDER BY seq LIMIT ?4"

@@ -242,6 +242,10 @@ func (f *fixture) calls(tid int64, claim pixivoc.Claim) map[string]func(context.
 			_, err := s.Recorded(ctx, tid, "file", []string{"x"})
 			return err
 		},
+		"RecordedFiles": func(ctx context.Context) error {
+			_, err := s.RecordedFiles(ctx, "/x", 0, []string{"x"})
+			return err
+		},
 		"AddArchive": func(ctx context.Context) error {
 			_, err := s.AddArchive(ctx, []pixivoc.ArchiveEntry{{Key: "x"}})
 			return err

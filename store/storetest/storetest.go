@@ -74,6 +74,7 @@ func Run(t *testing.T, open func(t testing.TB) pixivoc.Store, options ...Option)
 	s.runAll(t, core())
 	s.runAll(t, map[string]func(*fixture){
 		"Recorded":          testRecorded,
+		"RecordedFiles":     testRecordedFiles,
 		"Archive":           testArchive,
 		"ArchiveCommit":     testArchiveCommit,
 		"ArchiveConcurrent": testArchiveConcurrent,
