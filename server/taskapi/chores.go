@@ -116,7 +116,7 @@ func (a *API) do(ctx context.Context, c chore) chore {
 		c.remove = err != nil
 	}
 	if err != nil && !c.tried && ctx.Err() == nil && !errors.Is(err, webhook.ErrClosed) && !errors.Is(err, pixivoc.ErrClosed) {
-		a.log.Error("a task that has ended is tried again to be done with", "task", id, "error", err)
+		a.log.Warn("a webhook or a removal is tried again", "task", id, "error", err)
 		c.tried = true
 	}
 	return c

@@ -28,7 +28,7 @@ const (
 func (a *API) read(ctx context.Context, info pixivoc.TaskInfo) details {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	found := details{paths: []string{}}
+	found := details{isRead: true}
 	task, err := a.client.Task(ctx, info.TID)
 	if err == nil {
 		found.paths, err = savePaths(ctx, task, info.SavePath, MaxListedPaths)
@@ -65,34 +65,34 @@ func (a *API) askDescription(ctx context.Context, tid int64) (found Description)
 	return found
 }
 
-// savePaths returns the absolute paths of the first files that a task saved.
-// Names that lead out of its folder are passed over.
-func savePaths(ctx context.Context, task pixivoc.Task, folder string, most int) ([]string, error) {
-	paths := []string{}
+// savePaths returns the paths of the first files that a task saved. Names that
+// lead out of its folder are passed over.
+func savePaths(ctx context.Context, task pixivoc.Task, folder string, most int) (pathList, error) {
 	if folder == "" {
-		return paths, nil
+		return pathList{}, nil
 	}
 	folder, err := filepath.Abs(folder)
 	if err != nil {
-		return paths, err
+		return pathList{}, err
 	}
-	for record, err := range task.Records(ctx, pixivoc.RecordQuery{Kind: pixivoc.RecordFile}) {
-		if err != nil {
-			return paths, err
+	var names []string
+	for record, next := range task.Records(ctx, pixivoc.RecordQuery{Kind: pixivoc.RecordFile}) {
+		if err = next; err != nil {
+			break
 		}
 		var file pixivoc.File
 		name := ""
 		if json.Unmarshal(record.Data, &file) == nil {
 			name = filepath.FromSlash(file.Name)
 		}
-		if filepath.IsLocal(name) {
-			paths = append(paths, filepath.Join(folder, name))
+		if filepath.IsLocal(name) && !strings.Contains(name, pathEnd) {
+			names = append(names, filepath.Clean(name))
 		}
-		if len(paths) >= most {
+		if len(names) >= most {
 			break
 		}
 	}
-	return paths, nil
+	return pathList{folder, strings.Join(names, pathEnd)}, err
 }
 
 // failuresOf says how many items failed, for which reasons, and what the first

@@ -28,7 +28,7 @@ type downloadTask struct {
 	speed      float64
 	bytes      int64
 	successful bool
-	paths      []string
+	paths      pathList
 
 	taskID, status, reason, stage string // an empty reason or stage is null
 }
@@ -57,14 +57,9 @@ func (t *downloadTask) append(b []byte) []byte {
 	b = strconv.AppendInt(b, t.bytes, 10)
 	b = append(b, `,"IsSuccessful":`...)
 	b = strconv.AppendBool(b, t.successful)
-	b = append(b, `,"SavePaths":[`...)
-	for i, path := range t.paths {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendText(b, path)
-	}
-	b = append(b, `],"TaskId":`...)
+	b = append(b, `,"SavePaths":`...)
+	b = t.paths.append(b)
+	b = append(b, `,"TaskId":`...)
 	b = appendText(b, t.taskID)
 	b = append(b, `,"Status":`...)
 	b = appendText(b, t.status)

@@ -1,6 +1,7 @@
 package taskapi
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pixivoc/pixivoc"
@@ -29,7 +30,7 @@ func Number(number float64) string { return string(appendNumber(nil, number)) }
 
 // Encode writes a task of a few texts, for tests.
 func Encode(aid, title string, paths ...string) string {
-	task := downloadTask{aid: aid, title: title, paths: paths, created: time.Unix(1, 0)}
+	task := downloadTask{aid: aid, title: title, paths: pathList{"", strings.Join(paths, pathEnd)}, created: time.Unix(1, 0)}
 	return string(task.append(nil))
 }
 

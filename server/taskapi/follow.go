@@ -97,7 +97,7 @@ func (a *API) takeTask(ctx context.Context, at time.Time, info pixivoc.TaskInfo)
 		a.tryEdit(ctx, info.TID, func(e *entry) { e.CancelledAt, e.HiddenAt, e.EndedAt = time.Time{}, time.Time{}, time.Time{} })
 	}
 	if hasEnded(info.State) {
-		if !hasEnded(r.info.State) || r.info.Runs != info.Runs || r.details.paths == nil && r.details.Description == (Description{}) {
+		if !hasEnded(r.info.State) || r.info.Runs != info.Runs || !r.details.isRead {
 			a.finish(ctx, at, info)
 		}
 		a.view.update(info.TID, func(r *row) { r.info = info })

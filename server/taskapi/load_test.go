@@ -2,6 +2,7 @@ package taskapi_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -128,6 +129,45 @@ func TestR1_ListingAsksNobody(t *testing.T) {
 	assert.Equal(t, 10_000, strings.Count(answer.Body.String(), `"IsSuccessful":true`))
 	assert.Equal(t, 200, k.ask("GET", "/get-tasks/finished", "").Code)
 	assert.Equal(t, before, store.asked.Load())
+}
+
+// paintedStore has finished tasks with 32 files each, which it makes up.
+type paintedStore struct{ *countingStore }
+
+func (s paintedStore) ListRecords(ctx context.Context, query pixivoc.RecordQuery) ([]pixivoc.Record, error) {
+	records := make([]pixivoc.Record, 32)
+	for i := range records {
+		name := fmt.Sprintf("name of an artist (%d)/%d_p%d.png", query.Task, 90_000_000+query.Task, i)
+		records[i] = pixivoc.Record{Seq: int64(i + 1), Kind: pixivoc.RecordFile, Data: fmt.Appendf(nil, `{"path":%q}`, name)}
+	}
+	_, err := s.countingStore.ListRecords(ctx, query)
+	return records, err
+}
+
+// TestR1_FinishedTasksAreSmall does not run beside others: it looks at the
+// memory.
+func TestR1_FinishedTasksAreSmall(t *testing.T) {
+	const many = 2000
+	store := paintedStore{finishedStore(t, many)}
+	client, err := pixivoc.New(pixivoc.Config{Store: store, Types: testTypes()})
+	require.NoError(t, err)
+	before := heap()
+	k := &kit{t: t, client: client}
+	k.api, err = taskapi.New(client, taskapi.Config{Anyone: true, Settings: store, Resolve: resolve, SavePath: func(string) (string, error) { return "", nil }})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, k.api.Close())
+		require.NoError(t, client.Shutdown(context.Background()))
+	})
+	var all []task
+	require.Eventually(t, func() bool {
+		all = nil
+		answer := k.ask("GET", "/get-tasks/finished", "")
+		require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &all))
+		return len(all) == many && len(all[0].SavePaths) == 32 && len(all[many-1].SavePaths) == 32
+	}, 3*waitLong, 20*waitStep)
+	all = nil
+	assert.Less(t, (heap()-before)/many, uint64(3<<10), "bytes for each task")
 }
 
 // TestC5_EventsAreLost makes tasks end faster than anybody can look.

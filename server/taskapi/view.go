@@ -34,7 +34,9 @@ type row struct {
 // details are what is read of a task once, when it has ended.
 type details struct {
 	Description
-	paths []string
+	// isRead says that they were, also when nothing was found.
+	isRead bool
+	paths  pathList
 	// failures says how many items failed, and why.
 	failures string
 }
