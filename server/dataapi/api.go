@@ -5,13 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/credential"
 	"github.com/pixivoc/pixivoc/internal/guard"
+	"github.com/pixivoc/pixivoc/internal/sender"
 )
 
 // API is the handler. Make one with New. It is safe for concurrent use.
@@ -147,19 +147,11 @@ func (a *API) serveCall(to route, c *call) (err error) {
 	return to.serve(a, c)
 }
 
-// maxToken bounds what is looked at as a token, in bytes.
-const maxToken = 512
-
 // authenticate knows access tokens, and the tokens for scripts that every door
 // takes, in the Authorization header and no other place.
 func (a *API) authenticate(r *http.Request) (Account, error) {
-	lines := r.Header.Values("Authorization")
-	if len(lines) != 1 {
-		return Account{}, errUnauthorized
-	}
-	scheme, token, _ := strings.Cut(lines[0], " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
+	token, ok := sender.Bearer(r.Header)
+	if !ok {
 		return Account{}, errUnauthorized
 	}
 	for _, kind := range []string{kindAccess, credential.KindBearer} {
@@ -169,14 +161,4 @@ func (a *API) authenticate(r *http.Request) (Account, error) {
 		}
 	}
 	return Account{}, errUnauthorized
-}
-
-// remoteAddress is where a request comes from; the zero Addr when that is not
-// known.
-func remoteAddress(r *http.Request) netip.Addr {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return from.Addr().Unmap()
 }

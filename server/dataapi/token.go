@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc/internal/credential"
+	"github.com/pixivoc/pixivoc/internal/sender"
 )
 
 // The kinds of tokens that Accounts issue for this interface.
@@ -62,7 +63,7 @@ func (a *API) token(r *http.Request) (tokenAnswer, error) {
 	var account Account
 	switch given.text("grant_type") {
 	case "password":
-		account, err = a.config.Accounts.Check(r.Context(), given.text("username"), given.text("password"), remoteAddress(r))
+		account, err = a.config.Accounts.Check(r.Context(), given.text("username"), given.text("password"), sender.Address(r))
 	case "refresh_token":
 		account, err = a.spend(r, given.text("refresh_token"))
 	default:
@@ -84,7 +85,7 @@ func (a *API) token(r *http.Request) (tokenAnswer, error) {
 // spend ends a refresh token. When the answer is lost, or the next tokens
 // cannot be stored, a password brings new ones.
 func (a *API) spend(r *http.Request, token string) (Account, error) {
-	if token == "" || len(token) > maxToken {
+	if token == "" || len(token) > sender.MaxToken {
 		return Account{}, credential.ErrWrong
 	}
 	return a.config.Accounts.Spend(r.Context(), kindRefresh, token)

@@ -228,12 +228,3 @@ func TestH8_PathTricks(t *testing.T) {
 		}
 	}
 }
-
-func FuzzCheckJSON(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":1,"a":2}`, `[[[[`, `{"a":{"b":[1,{"c":null}]}}`, `"\ud800"`, `{"a"`, `1 2`, ``} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		_ = restapi.CheckJSON(text)
-	})
-}

@@ -1,7 +1,6 @@
 package restapi
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/strictjson"
 )
 
 // Bounds of what a request to create a task can hold, in bytes.
@@ -186,29 +186,11 @@ func (a *API) spec(given taskRequest) (spec pixivoc.TaskSpec, err error) {
 	}
 	spec.Group, spec.Key = given.Group, given.Key
 	spec.Schedule, spec.BandwidthLimit = given.Schedule, given.BandwidthLimit
-	if spec.Options, err = mergeOptions(spec.Options, given.Options); err != nil {
-		return spec, err
+	if spec.Options, err = strictjson.Merge(spec.Options, given.Options); err != nil {
+		return spec, fieldError("options", "%v", err)
 	}
 	spec.SavePath, err = a.config.SavePath(given.SavePath)
 	return spec, err
-}
-
-// mergeOptions adds the options of a request to those that its address stands
-// for; of an option in both, that of the request counts.
-func mergeOptions(of, given json.RawMessage) (json.RawMessage, error) {
-	switch {
-	case given == nil:
-		return of, nil
-	case of == nil:
-		return bytes.Clone(given), nil
-	}
-	merged := map[string]json.RawMessage{}
-	for _, options := range []json.RawMessage{of, given} {
-		if err := json.Unmarshal(options, &merged); err != nil {
-			return nil, fieldError("options", "must be a JSON object")
-		}
-	}
-	return json.Marshal(merged)
 }
 
 // creationName turns an Idempotency-Key into a name that tells callers apart.

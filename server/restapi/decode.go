@@ -12,11 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-)
 
-// maxDepth bounds how deep JSON may nest.
-const maxDepth = 64
+	"github.com/pixivoc/pixivoc/internal/strictjson"
+)
 
 func badRequest(word, format string, args ...any) *problem {
 	return &problem{Status: http.StatusBadRequest, word: word, Title: "The request cannot be read", Detail: fmt.Sprintf(format, args...)}
@@ -51,55 +49,23 @@ func readJSON(r *http.Request) ([]byte, error) {
 		return nil, err
 	case err != nil:
 		return nil, badRequest("incomplete", "the body ended early")
-	case !utf8.Valid(raw):
-		return nil, badRequest("malformed", "the body is not valid UTF-8")
 	}
 	return raw, checkJSON(raw)
 }
 
-// checkJSON bounds the depth and refuses doubled names, which encoding/json
-// would let pass.
+// checkJSON says in the words of this interface what is wrong with a text.
 func checkJSON(raw []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var open []map[string]bool // of each open object its names, nil for arrays
-	expectName := false
-	for {
-		token, err := decoder.Token()
-		if err == io.EOF && len(open) == 0 {
-			break
-		}
-		if err != nil {
-			return badRequest("malformed", "the body is not JSON: near byte %d", decoder.InputOffset())
-		}
-		if expectName {
-			if name, ok := token.(string); ok {
-				top := open[len(open)-1]
-				if top[name] {
-					return fieldError(name, "is there twice")
-				}
-				top[name] = true
-				expectName = false
-				continue
-			}
-		}
-		switch token {
-		case json.Delim('{'):
-			open = append(open, map[string]bool{})
-		case json.Delim('['):
-			open = append(open, nil)
-		case json.Delim('}'), json.Delim(']'):
-			open = open[:len(open)-1]
-		}
-		if len(open) > maxDepth {
-			return badRequest("too_deep", "the body nests deeper than %d", maxDepth)
-		}
-		expectName = len(open) > 0 && open[len(open)-1] != nil
+	err := strictjson.Check(raw)
+	doubled, isDoubled := errors.AsType[*strictjson.DoubledError](err)
+	switch {
+	case err == nil:
+		return nil
+	case isDoubled:
+		return fieldError(doubled.Name, "is there twice")
+	case errors.Is(err, strictjson.ErrDeep):
+		return badRequest("too_deep", "the body %v", err)
 	}
-	if !json.Valid(raw) { // more than one value
-		return badRequest("malformed", "the body must be one JSON value")
-	}
-	return nil
+	return badRequest("malformed", "the body %v", err)
 }
 
 func decodeObject(raw []byte, value any) error {

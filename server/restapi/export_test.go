@@ -14,12 +14,6 @@ func (a *API) Routes() (list [][3]string) {
 	return list
 }
 
-// CheckJSON is what every body passes first.
-var CheckJSON = checkJSON
-
-// MergeOptions adds options to those of a link.
-var MergeOptions = mergeOptions
-
 // CreationsName is a setting with creations; there are CreationShards of them.
 var CreationsName = creationsName
 

@@ -83,7 +83,7 @@ func (k *kit) newAPI(options ...option) *restapi.API {
 			if !ok {
 				return pixivoc.TaskSpec{}, &pixivoc.FieldError{Field: "Url", Reason: "is no address of a picture"}
 			}
-			return pixivoc.TaskSpec{Type: "Paint", Name: "paint-" + number, Keyword: number}, nil
+			return pixivoc.TaskSpec{Type: "Paint", Name: "paint-" + number, Keyword: number, Options: json.RawMessage(`{"sort":"new"}`)}, nil
 		},
 		BeginLogin: func() (string, func(string) (pixivoc.Grant, error)) {
 			return "https://site.test/login", func(callback string) (pixivoc.Grant, error) {

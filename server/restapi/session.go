@@ -3,13 +3,12 @@ package restapi
 import (
 	"errors"
 	"net/http"
-	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/credential"
+	"github.com/pixivoc/pixivoc/internal/sender"
 )
 
 // The kinds of tokens that Accounts issue for this interface.
@@ -20,9 +19,6 @@ const (
 
 // sessionCookie is the name of the cookie of the console.
 const sessionCookie = "pixivoc_session"
-
-// maxCredential bounds what is looked at as a token, in bytes.
-const maxCredential = 512
 
 // caller is who sends a request, and with what.
 type caller struct {
@@ -37,8 +33,8 @@ func (a *API) authenticate(r *http.Request) (caller, error) {
 		return caller{account: Account{Scopes: []Scope{credential.ScopeAdmin}}}, nil
 	}
 	who := caller{}
-	if lines := r.Header.Values("Authorization"); len(lines) > 0 {
-		token, ok := bearer(lines)
+	if len(r.Header.Values("Authorization")) > 0 {
+		token, ok := sender.Bearer(r.Header)
 		if !ok {
 			return who, errNotSignedIn
 		}
@@ -54,7 +50,7 @@ func (a *API) recognise(r *http.Request, who *caller) error {
 	switch {
 	case a.config.Anyone:
 		return nil
-	case who.token == "" || len(who.token) > maxCredential:
+	case who.token == "" || len(who.token) > sender.MaxToken:
 		return errNotSignedIn
 	}
 	account, err := a.config.Accounts.Look(r.Context(), who.kind, who.token)
@@ -63,14 +59,6 @@ func (a *API) recognise(r *http.Request, who *caller) error {
 	}
 	who.account = account
 	return err
-}
-
-func bearer(lines []string) (string, bool) {
-	if len(lines) != 1 {
-		return "", false
-	}
-	scheme, token, ok := strings.Cut(lines[0], " ")
-	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
 }
 
 type credentials struct {
@@ -101,11 +89,7 @@ func (a *API) check(r *http.Request, given credentials) (Account, error) {
 	if a.config.Anyone {
 		return Account{}, &problem{Status: http.StatusConflict, word: "no_login", Title: "This server has no login", Detail: "send requests without one"}
 	}
-	var remote netip.Addr
-	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		remote = from.Addr().Unmap()
-	}
-	return a.config.Accounts.Check(r.Context(), given.Name, given.Password, remote)
+	return a.config.Accounts.Check(r.Context(), given.Name, given.Password, sender.Address(r))
 }
 
 func (a *API) createSession(w http.ResponseWriter, r *http.Request) error {
@@ -147,7 +131,7 @@ func (a *API) getSession(w http.ResponseWriter, r *http.Request) error {
 func (a *API) deleteSession(w http.ResponseWriter, r *http.Request) error {
 	if !a.config.Anyone {
 		for _, cookie := range r.CookiesNamed(sessionCookie) {
-			if len(cookie.Value) > maxCredential {
+			if len(cookie.Value) > sender.MaxToken {
 				continue
 			}
 			if err := a.config.Accounts.Revoke(r.Context(), kindSession, cookie.Value); err != nil {
@@ -205,8 +189,8 @@ func (a *API) createToken(w http.ResponseWriter, r *http.Request) error {
 
 // deleteToken ends the bearer token that the request carries.
 func (a *API) deleteToken(w http.ResponseWriter, r *http.Request) error {
-	token, ok := bearer(r.Header.Values("Authorization"))
-	if !ok || len(token) > maxCredential || a.config.Anyone {
+	token, ok := sender.Bearer(r.Header)
+	if !ok || a.config.Anyone {
 		return errNotSignedIn
 	}
 	if err := a.config.Accounts.Revoke(r.Context(), kindBearer, token); err != nil {

@@ -92,6 +92,9 @@ func TestTasks_FromAnAddress(t *testing.T) {
 	assert.Equal(t, "paint-2", info.TaskName)
 	assert.Equal(t, k.folder+"/below", info.SavePath)
 	assert.Equal(t, fmt.Sprintf("/api/v1/tasks/%d", info.TID), answer.header.Get("Location"))
+	for options, status := range map[string]int{`{"pages":"1"}`: 201, `[1]`: 400} { // the address has some too
+		k.call("POST", "/tasks", map[string]any{"url": "https://pictures.test/2", "options": json.RawMessage(options)}).is(status)
+	}
 	p := k.call("POST", "/tasks", map[string]any{"url": "https://elsewhere.test/2"}).problem(400, "invalid_field")
 	assert.Equal(t, "url", p.Field)
 }
@@ -294,29 +297,6 @@ func TestItems_FailedOnesWithReasons(t *testing.T) {
 	k.call("GET", fmt.Sprintf("/tasks/%d/items?state=failed&limit=2&after=%d", info.TID, list.Items[1].ID), nil).is(200).into(&list)
 	require.Len(t, list.Items, 1)
 	assert.Zero(t, list.Next)
-}
-
-// Options of a request go beside those that the address stands for.
-func TestCreate_OptionsBesideThoseOfTheLink(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct{ of, given, want string }{
-		{"", "", ""},
-		{`{"sort":"date_asc"}`, "", `{"sort":"date_asc"}`},
-		{"", `{"pages":"1"}`, `{"pages":"1"}`},
-		{`{"sort":"date_asc","pages":"2"}`, `{"pages":"1"}`, `{"pages":"1","sort":"date_asc"}`},
-	} {
-		raw := func(text string) json.RawMessage {
-			if text == "" {
-				return nil
-			}
-			return json.RawMessage(text)
-		}
-		got, err := restapi.MergeOptions(raw(test.of), raw(test.given))
-		require.NoError(t, err)
-		assert.Equal(t, test.want, string(got))
-	}
-	_, err := restapi.MergeOptions(json.RawMessage(`{}`), json.RawMessage(`[1]`))
-	require.Error(t, err)
 }
 
 func TestTasks_ScheduleAndBandwidth(t *testing.T) {
