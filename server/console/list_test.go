@@ -116,3 +116,29 @@ func TestBrowser_ClearsUp(t *testing.T) {
 	require.NoError(t, err)
 	b.clean()
 }
+
+// TestBrowser_FetchesAgain has a work that was not there when its task ran first.
+func TestBrowser_FetchesAgain(t *testing.T) {
+	program := chromium(t)
+	s := newSite(t)
+	_, err := s.client.Login(t.Context(), pixivoc.RefreshToken(s.pixiv.RefreshToken()))
+	require.NoError(t, err)
+	const work = 150_000_000
+	task, err := s.client.Create(t.Context(), pixivoc.TaskSpec{Type: pixiv.SingleWork, Name: "hidden", Keyword: fmt.Sprint(work), SavePath: t.TempDir()})
+	require.NoError(t, err)
+	require.NoError(t, task.Start(t.Context()))
+	_, err = task.Wait(t.Context())
+	require.NoError(t, err)
+	b := newBrowser(t, program, s.server.URL)
+	b.signIn(s.server.URL)
+	b.until(row("hidden") + `?.querySelector(".badge").textContent === "Finished, 1 failed"`)
+	s.pixiv.AddWork(pixivtest.Work{ID: work})
+	b.do(row("hidden") + `.querySelector("a").click()`)
+	b.seen(`[data-action=again]`)
+	b.shoot("task-again")
+	b.click(`[data-action=again]`)
+	b.until(`document.querySelector(".head .badge").textContent === "Finished"`)
+	b.click("#tab-pictures")
+	b.until(`document.querySelector(".thumb img")?.naturalWidth > 0`)
+	b.clean()
+}

@@ -85,6 +85,7 @@ export const api = {
   task: (tid) => send("GET", `/tasks/${tid}`),
   patchTask: (tid, patch) => send("PATCH", `/tasks/${tid}`, patch),
   start: (tid) => send("POST", `/tasks/${tid}/start`),
+  again: (tid) => send("POST", `/tasks/${tid}/start?again=true`),
   stop: (tid) => send("POST", `/tasks/${tid}/stop`),
   remove: (tid, files) => send("DELETE", `/tasks/${tid}?files=${files}`),
   items: (tid, after) => page(`/tasks/${tid}/items`, { state: "failed", after, limit: 100 }),

@@ -1,6 +1,6 @@
 // Questions and notices.
 
-import { el, icon, fill } from "./dom.js";
+import { el, icon, fill, say } from "./dom.js";
 import { t, number } from "./words.js";
 import { api } from "./api.js";
 
@@ -52,9 +52,13 @@ export function askRemove(info) {
 export function askClear(clean, failed) {
   return new Promise((resolve) => {
     const too = el("input", { type: "checkbox", id: "clear-failed", checked: clean === 0 });
+    const title = el("h1", { id: "ask-title" });
+    const count = () => say(title, t("clear.title", { count: number(clean + (too.checked ? failed : 0)) }));
+    too.addEventListener("change", count);
+    count();
     const dialog = el("dialog", { "aria-labelledby": "ask-title" },
       el("form", { method: "dialog" },
-        el("h1", { id: "ask-title" }, t("clear.title", { count: number(clean + failed) })),
+        title,
         el("p", { class: "muted" }, t("clear.text")),
         failed > 0 && el("label", { class: "choice", for: "clear-failed" }, too, t("clear.failed", { count: number(failed) })),
         el("div", { class: "row end" },

@@ -44,6 +44,7 @@ export function say(element, text) {
 
 const shapes = {
   start: ["M8 5.5v13l11-6.5z"],
+  again: ["M18.5 12a6.5 6.5 0 1 1-2-4.7L19 9.5", "M19 5v4.5h-4.5"],
   stop: ["M7 7h10v10H7z"],
   remove: ["M5 7h14", "M10 7V5h4v2", "M7 7l1 12h8l1-12", "M10.5 10.5v5.5", "M13.5 10.5v5.5"],
   theme: ["M12 4a8 8 0 1 0 0 16z", "M12 4a8 8 0 0 1 0 16"],

@@ -30,9 +30,9 @@ export function newOptions() {
     path: text("path", "{user.name}/{id}_p{page}"),
     multi_path: text("multi_path", "{user.name}/{id} {title}/{number:02}"),
   };
-  const box = (id, value) => el("input", { type: "checkbox", id, value });
-  const boxes = Object.fromEntries(Object.entries(sets).map(([key, all]) => [key, all.map((value) => box(`${key}-${value}`, value))]));
-  const archive = box("option-archive");
+  const tick = (id, value) => el("input", { type: "checkbox", id, value });
+  const boxes = Object.fromEntries(Object.entries(sets).map(([key, all]) => [key, all.map((value) => tick(`${key}-${value}`, value))]));
+  const archive = tick("option-archive");
   const json = el("textarea", { name: "options", spellcheck: "false" });
   const works = el("div", { class: "form" },
     el("div", { class: "pair" },
@@ -47,12 +47,14 @@ export function newOptions() {
   const list = el("dl", { class: "keys" });
   const none = el("p", { class: "muted small" }, t("new.options.none"));
   const known = el("details", {}, el("summary", {}, t("new.options.keys")), none, list);
-  const element = el("div", { class: "form" }, works, field(t("new.options"), json, t("new.options.hint", { example: '{"revision": "keep", "delay_ms": 500}' })), known);
+  const box = field(t("new.options"), json, t("new.options.hint", { example: '{"revision": "keep", "delay_ms": 500}' }));
+  const element = el("div", { class: "form" }, works, box, known);
 
   // follow shows what fits a task type.
   function follow(type) {
     const saves = type?.stages.includes("DownloadPicture") ?? false;
     works.hidden = !saves;
+    box.querySelector(".small").hidden = !saves; // the example is one of works
     const fitting = [...(keys[type?.name] ?? []), ...(saves ? keys.works : [])];
     none.hidden = fitting.length > 0;
     fill(list, fitting.map((key) => [el("dt", {}, key), el("dd", {}, t(`option.${key}`, { example: inputs.path.placeholder }))]));

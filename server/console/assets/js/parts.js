@@ -66,7 +66,7 @@ export async function remove(info) {
   }
 }
 
-// newActions are start, stop and delete; removed is called after the last.
+// newActions are start, fetch again, stop and delete; removed is called after the last.
 export function newActions({ wide = false, removed = () => {} } = {}) {
   let shown = null;
   const act = (work) => async () => {
@@ -80,19 +80,21 @@ export function newActions({ wide = false, removed = () => {} } = {}) {
   const button = (name, action, extra = "") =>
     el("button", { class: wide ? extra : `quiet icon ${extra}`, onclick: action, "data-action": name }, icon(name), wide && t(name));
   const start = button("start", act(api.start));
+  const again = button("again", act(api.again));
   const stop = button("stop", act(api.stop));
   const gone = button("remove", async () => (await remove(shown)) && removed(), wide ? "danger" : "");
   return {
-    element: el("div", { class: wide ? "row" : "" }, start, stop, gone),
+    element: el("div", { class: wide ? "row" : "" }, start, again, stop, gone),
     show(info) {
       shown = info;
       const active = isActive(info);
       const had = document.activeElement;
       start.hidden = active || info.over;
+      again.hidden = active || !(info.over || info.failed > 0);
       stop.hidden = !active;
-      if (had === start && start.hidden && !stop.hidden) stop.focus();
-      if (had === stop && stop.hidden && !start.hidden) start.focus();
-      for (const [element, name] of [[start, "start"], [stop, "stop"], [gone, "remove"]]) {
+      // A button that goes away hands the focus to the one in its place.
+      if (had?.hidden && [start, again, stop].includes(had)) [start, again, stop].find((each) => !each.hidden)?.focus();
+      for (const [element, name] of [[start, "start"], [again, "again"], [stop, "stop"], [gone, "remove"]]) {
         const label = t(`${name}.named`, { name: info.task_name });
         if (element.getAttribute("aria-label") !== label) {
           element.setAttribute("aria-label", label);

@@ -26,12 +26,13 @@ function newList(load, add, emptyText) {
   let after = 0;
   let count = 0;
   let busy = false;
+  let asked = false; // to look again, while busy
   const more = el("button", { onclick: () => next() }, t("more"));
   const none = el("p", { class: "muted" }, emptyText);
   const foot = el("div", { class: "row" }, none, more);
   none.hidden = more.hidden = foot.hidden = true;
   async function next() {
-    if (busy) return;
+    if (busy) return void (asked = true);
     busy = true;
     try {
       const page = await load(after);
@@ -46,9 +47,13 @@ function newList(load, add, emptyText) {
     } finally {
       busy = false;
     }
+    if (!asked) return;
+    asked = false;
+    refresh();
   }
   // refresh takes up what came since, unless the reader has not come to the end.
-  return { foot, next, refresh: () => more.hidden && next() };
+  const refresh = () => more.hidden && next();
+  return { foot, next, refresh };
 }
 
 function gallery(tid) {
@@ -129,13 +134,18 @@ function newTabs(makers) {
       buttons[at].tabIndex = each === name ? 0 : -1;
     });
     place.setAttribute("aria-labelledby", `tab-${name}`);
-    if (!panels[name]) (panels[name] = makers[name]()).next();
+    if (panels[name]) panels[name].refresh();
+    else (panels[name] = makers[name]()).next();
     fill(place, panels[name].element);
   }
   return {
     element: el("section", { class: "sheet list" }, bar, place),
     choose,
     refresh: () => panels[current]?.refresh(),
+    renew() {
+      for (const name of names) delete panels[name];
+      choose(current);
+    },
     count(name, n) {
       counts[name].hidden = !n;
       say(counts[name], number(n));
@@ -239,7 +249,8 @@ export async function taskPage(main, tid) {
       if (state.known) location.hash = "#/";
       return;
     }
-    const ended = isActive(info) && !isActive(latest);
+    const reopened = (latest.runs ?? 0) !== (info.runs ?? 0) || latest.failed < info.failed;
+    const moved = isActive(info) !== isActive(latest);
     info = latest;
     for (const part of [badge, progress, actions, schedule]) part.show(info);
     error.hidden = !info.error;
@@ -255,7 +266,9 @@ export async function taskPage(main, tid) {
     plot.element.hidden = !isActive(info) && samples.filter((sample) => sample.speed > 0).length < 2;
     top.className = plot.element.hidden ? "task-top alone" : "task-top";
     plot.draw(samples);
-    if (ended || (info.bytes !== wasBytes && Date.now() - refreshed > 2000)) {
+    if (reopened) tabs.renew(); // what had failed may be tried again
+    // Between two events a task may begin and end.
+    if (moved || (info.bytes !== wasBytes && (!isActive(info) || Date.now() - refreshed > 2000))) {
       wasBytes = info.bytes;
       refreshed = Date.now();
       tabs.refresh();
