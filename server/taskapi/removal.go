@@ -183,15 +183,24 @@ func (a *API) discard(ctx context.Context, tid int64) error {
 	case !r.entry.Made || r.info.Schedule != "":
 		return a.edit(ctx, tid, func(*entry) {}) // with HiddenAt as the view has it
 	}
-	// Requests of a cancelled task may not have ended yet.
-	ending, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	task, err := a.client.Task(ending, tid)
+	task, err := a.client.Task(ctx, tid)
 	if err == nil {
-		err = task.Delete(ending, pixivoc.DeleteOptions{})
+		err = waitBriefly(ctx, task)
+	}
+	if err == nil {
+		err = task.Delete(ctx, pixivoc.DeleteOptions{})
 	}
 	if err != nil && !errors.Is(err, pixivoc.ErrTaskNotFound) {
 		return err
 	}
 	return a.dropEntry(context.WithoutCancel(ctx), tid)
+}
+
+// waitBriefly waits for the last requests of a task that was cancelled. Nothing
+// else is done meanwhile, so those that take long are waited for again later.
+func waitBriefly(ctx context.Context, task pixivoc.Task) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	_, err := task.Wait(ctx)
+	return err
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,6 +74,60 @@ func TestR6_RemovingManyTakesOneWrite(t *testing.T) {
 	k.stop()
 	k.start()
 	assert.Empty(t, k.lists().Finished)
+}
+
+// hourStore takes an hour to delete a task.
+type hourStore struct{ pixivoc.Store }
+
+func (s hourStore) DeleteTask(ctx context.Context, tid int64) error {
+	select {
+	case <-time.After(time.Hour):
+		return s.Store.DeleteTask(ctx, tid)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// TestR6_DeletingTakesLong: a large task is deleted however long that takes, and
+// one that does not end holds up nothing else.
+func TestR6_DeletingTakesLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := hourStore{memory.New()}
+		stubborn := make(chan struct{})
+		types := append(testTypes(), pixivoc.TaskType{
+			Name: "Stubborn", First: firstItems,
+			Stages: []pixivoc.StageSpec{{Stage: pixivoc.NewStage("Work", func(context.Context, pixivoc.Runtime, number) (pixivoc.Output, error) {
+				<-stubborn
+				return pixivoc.Output{}, nil
+			})}},
+		})
+		client, err := pixivoc.New(pixivoc.Config{Store: store, Types: types})
+		require.NoError(t, err)
+		api, err := taskapi.New(client, taskapi.Config{Anyone: true, Resolve: resolve, SavePath: func(string) (string, error) { return "", nil }})
+		require.NoError(t, err)
+		k := &kit{t: t, client: client, api: api}
+		count := func() (n int) {
+			for range client.Tasks(t.Context()) {
+				n++
+			}
+			return n
+		}
+		require.Equal(t, 200, k.ask("POST", "/add-task", body("Stubborn/1")).Code)
+		synctest.Wait()
+		require.Equal(t, 200, k.ask("POST", "/cancel-task/1", "").Code)
+		require.Equal(t, 200, k.ask("POST", "/add-task", body("Count/2")).Code)
+		synctest.Wait()
+		require.Equal(t, 200, k.ask("POST", "/remove-finished", "").Code)
+		assert.Equal(t, 2, count())
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, 1, count(), "the large one is gone")
+		close(stubborn)
+		time.Sleep(2 * time.Hour)
+		assert.Zero(t, count())
+		require.NoError(t, api.Close())
+		require.NoError(t, client.Shutdown(context.Background()))
+	})
 }
 
 // TestRemovedAndRunsAgain: what runs again is not deleted, whatever the list of
