@@ -32,6 +32,9 @@ type readyFile struct {
 func (d *daemon) announce() error {
 	ready := d.describe()
 	d.health.ready.Store(true)
+	if err := d.writeToken(); err != nil {
+		return err
+	}
 	if d.settings.ReadyFile != "" {
 		if err := writeReady(d.settings.ReadyFile, ready); err != nil {
 			return err
@@ -98,25 +101,33 @@ func (d *daemon) greeting(ready readyFile) string {
 	return b.String()
 }
 
-// writeReady writes the file so that nobody sees half of it.
 func writeReady(name string, ready readyFile) error {
 	raw, err := json.MarshalIndent(ready, "", "  ")
+	if err == nil {
+		err = writeWhole(name, append(raw, '\n'))
+	}
 	if err != nil {
 		return fmt.Errorf("ready file: %w", err)
 	}
+	return nil
+}
+
+// writeWhole writes a file so that nobody sees half of it. It is for its owner
+// alone.
+func writeWhole(name string, raw []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {
-		return fmt.Errorf("ready file: %w", err)
+		return err
 	}
-	_, err = file.Write(append(raw, '\n'))
+	_, err = file.Write(raw)
 	err = errors.Join(err, file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), name)
 	}
 	if err != nil {
-		return fmt.Errorf("ready file: %w", errors.Join(err, os.Remove(file.Name())))
+		err = errors.Join(err, os.Remove(file.Name()))
 	}
-	return nil
+	return err
 }
 
 // removeReady removes the file at the end, and what an earlier daemon that was

@@ -25,9 +25,12 @@ func (s *Settings) complete() error {
 	if len(s.SaveRoots) == 0 || slices.Equal(s.SaveRoots, []string{saveroot.Anywhere}) {
 		s.SaveRoots = append([]string{filepath.Join(s.Data, "pictures")}, s.SaveRoots...)
 	}
-	if s.ReadyFile != "" {
-		if s.ReadyFile, err = filepath.Abs(s.ReadyFile); err != nil {
-			return &usageError{fmt.Errorf("%s: %w", s.from("ready-file"), err)}
+	for name, file := range map[string]*string{"ready-file": &s.ReadyFile, "token-file": &s.TokenFile} {
+		if *file == "" {
+			continue
+		}
+		if *file, err = filepath.Abs(*file); err != nil {
+			return &usageError{fmt.Errorf("%s: %w", s.from(name), err)}
 		}
 	}
 	return nil
@@ -50,6 +53,8 @@ func (s *Settings) checkTogether() error {
 		return fmt.Errorf("%s: is off, and %s too; without any door there is nothing to do", s.from("http"), s.from("socket"))
 	case (s.TLSCertificate == "") != (s.TLSKey == ""):
 		return errors.New("tls-cert and tls-key: give both or none")
+	case s.LegacyStatic != "" && !s.LegacyHTTP:
+		return fmt.Errorf("%s: is shown by the later HTTP interface only; give --legacy-http too", s.from("legacy-static"))
 	case s.PasswordFile != "" && s.password != "":
 		return fmt.Errorf("%s: %s is set too; choose one", s.from("password-file"), passwordVariable)
 	}

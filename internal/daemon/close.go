@@ -43,6 +43,9 @@ func (d *daemon) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), d.settings.ShutdownTimeout)
 	defer cancel()
 	all := []error{closeDoors(d.doors)}
+	if err := d.removeToken(); err != nil {
+		all = append(all, fmt.Errorf("token file: %w", err))
+	}
 	if d.http != nil {
 		_ = d.http.listener.Close()
 	}

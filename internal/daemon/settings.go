@@ -24,6 +24,7 @@ type Settings struct {
 	Socket         string
 	HTTP           string
 	LegacyHTTP     bool
+	LegacyStatic   string
 	SocketExit     bool
 	TLSCertificate string
 	TLSKey         string
@@ -33,6 +34,7 @@ type Settings struct {
 	TrustedProxies []string
 
 	PasswordFile    string
+	TokenFile       string
 	AccessTokenLife time.Duration
 
 	MaxRunning        int
