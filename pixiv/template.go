@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/pixivoc/pixivoc"
 	"golang.org/x/text/unicode/norm"
@@ -202,19 +203,17 @@ func (p *templateParser) parts(depth int) ([]part, error) {
 
 // literal takes one character.
 func (p *templateParser) literal(to *strings.Builder) error {
-	for _, r := range p.text[p.at:] {
-		char := string(r)
-		if r == '/' {
-			return p.wrong(p.at, `a conditional part ends at "/"; put the whole folder in it, empty folders are left out`)
-		}
-		// Between two letters nothing but the character itself can be wrong.
-		if err := pixivoc.CheckName("a" + char + "a"); err != nil {
-			return p.wrong(p.at, "%q cannot be in a name", r)
-		}
-		to.WriteString(char)
-		p.at += len(char)
-		return nil
+	r, size := utf8.DecodeRuneInString(p.text[p.at:])
+	char := p.text[p.at : p.at+size]
+	if r == '/' {
+		return p.wrong(p.at, `a conditional part ends at "/"; put the whole folder in it, empty folders are left out`)
 	}
+	// Between two letters nothing but the character itself can be wrong.
+	if err := pixivoc.CheckName("a" + char + "a"); err != nil {
+		return p.wrong(p.at, "%q cannot be in a name", r)
+	}
+	to.WriteString(char)
+	p.at += size
 	return nil
 }
 

@@ -8,7 +8,6 @@ const cacheFactor = 0x1e35a7bd
 // cacheTrial finds out whether a colour cache pays.
 type cacheTrial struct {
 	colors []uint32
-	found  []uint32
 }
 
 // choose returns the size of the cache, as power of two, with which the pixels
