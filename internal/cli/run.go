@@ -59,10 +59,12 @@ func (a *app) run(ctx context.Context, args []string) int {
 
 // fail shows an error and what to do about it.
 func (a *app) fail(err error) {
+	const lead = "pixivoc: "
+	width := a.screenOf(a.console.out).width - 1
 	var text strings.Builder
-	fmt.Fprintf(&text, "pixivoc: %s\n", printable(errorText(err)))
+	fmt.Fprintln(&text, hang(lead+printable(errorText(err)), width, len(lead)))
 	for _, line := range advice(err) {
-		fmt.Fprintf(&text, "         %s\n", line)
+		fmt.Fprintln(&text, hang(strings.Repeat(" ", len(lead))+line, width, len(lead)))
 	}
 	_, _ = io.WriteString(a.console, text.String())
 }

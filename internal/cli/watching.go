@@ -265,13 +265,42 @@ func (a *app) watchRun(ctx context.Context) (err error) {
 	if err := startNew(ctx, s.client); err != nil {
 		return err
 	}
+	told := map[int64]pixivoc.State{}
 	for event := range s.client.Events(ctx) {
-		if line := watchLine(event, s.kinds); line != "" {
+		line := watchLine(event, s.kinds)
+		if state := event.Task.State; state != "" && state != told[event.Task.TID] {
+			told[event.Task.TID] = state
+			line = stateLine(event.Task, event.At)
+		}
+		if line != "" {
 			a.console.printf("%s  %s", event.At.Local().Format(time.DateTime), line)
 		}
 	}
 	a.console.printf("Stopping ...")
 	return nil
+}
+
+// stateLine is what is told when the state of a task changes.
+func stateLine(info pixivoc.TaskInfo, now time.Time) string {
+	name := printable(info.TypeName + " " + info.TaskName)
+	switch info.State {
+	case pixivoc.StateDownloading:
+		return name + ": begins"
+	case pixivoc.StateWaitToken:
+		return name + ": waits for a login"
+	case pixivoc.StateDiskFull:
+		return name + ": waits for room on the disk"
+	case pixivoc.StateScheduled, pixivoc.StateOver, pixivoc.StateError:
+		line := fmt.Sprintf("%s: %d of %d done, %d not saved, %s in all", name, info.Now, info.Total, info.Failed, bytesText(info.Bytes))
+		if info.Error != "" {
+			line += "; " + printable(info.Error)
+		}
+		if !info.NextRun.IsZero() {
+			line += "; next at " + clockText(info.NextRun, now)
+		}
+		return line
+	}
+	return ""
 }
 
 // startNew starts the tasks with a schedule that never ran: their first run
@@ -299,15 +328,6 @@ func startNew(ctx context.Context, client pixivoc.Client) error {
 func watchLine(event pixivoc.Event, kinds catalogue) string {
 	name := printable(event.Task.TypeName + " " + event.Task.TaskName)
 	switch event.Kind {
-	case pixivoc.EventTaskOver:
-		line := fmt.Sprintf("%s: %d of %d done, %s", name, event.Task.Now, event.Task.Total, bytesText(event.Task.Bytes))
-		if event.Task.Error != "" {
-			line += "; " + printable(event.Task.Error)
-		}
-		if !event.Task.NextRun.IsZero() {
-			line += "; next at " + clockText(event.Task.NextRun, event.At)
-		}
-		return line
 	case pixivoc.EventItemFailed:
 		if event.Item == nil || kinds.notAvailable(event.Task, *event.Item) {
 			return ""
