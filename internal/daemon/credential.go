@@ -10,6 +10,7 @@ import (
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/credential"
+	"github.com/pixivoc/pixivoc/internal/sender"
 )
 
 // owner is the account of whoever runs the daemon.
@@ -59,22 +60,13 @@ func isPassword(secret string) bool { return strings.Contains(secret, ":") }
 // names: a bearer token, or the name and password of Basic.
 func caller(r *http.Request, book *credential.Book) (credential.Account, error) {
 	if name, password, ok := r.BasicAuth(); ok {
-		return book.Check(r.Context(), name, password, remoteOf(r))
+		return book.Check(r.Context(), name, password, sender.Address(r))
 	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
+	token, ok := sender.Bearer(r.Header)
+	if !ok {
 		return credential.Account{}, credential.ErrWrong
 	}
-	return book.Look(r.Context(), credential.KindBearer, strings.TrimSpace(token))
-}
-
-// remoteOf returns where a request comes from, or the zero Addr.
-func remoteOf(r *http.Request) netip.Addr {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return from.Addr().Unmap()
+	return book.Look(r.Context(), credential.KindBearer, token)
 }
 
 // refuseCaller answers a request whose caller may not.

@@ -6,11 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/strictjson"
 	"github.com/pixivoc/pixivoc/pixiv"
 	"github.com/pixivoc/pixivoc/server/taskapi"
 )
@@ -84,12 +84,6 @@ func resolveTask(address string, options taskapi.Options) (taskapi.Resolved, err
 
 // mergeOptions adds options to those that a link stands for.
 func mergeOptions(of json.RawMessage, wish pixiv.Options) (json.RawMessage, error) {
-	merged := map[string]json.RawMessage{}
-	if len(of) > 0 {
-		if err := json.Unmarshal(of, &merged); err != nil {
-			return nil, fmt.Errorf("options of the link: %w", err)
-		}
-	}
 	added, err := json.Marshal(wish)
 	if err != nil {
 		return nil, fmt.Errorf("options of the task: %w", err)
@@ -97,12 +91,7 @@ func mergeOptions(of json.RawMessage, wish pixiv.Options) (json.RawMessage, erro
 	if bytes.Equal(added, []byte("{}")) {
 		return of, nil
 	}
-	own := map[string]json.RawMessage{}
-	if err := json.Unmarshal(added, &own); err != nil {
-		return nil, fmt.Errorf("options of the task: %w", err)
-	}
-	maps.Copy(merged, own)
-	return json.Marshal(merged)
+	return strictjson.Merge(of, added)
 }
 
 // aidOf names what a task fetches, as "59580629" for a work and "user:11" for

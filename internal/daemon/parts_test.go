@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pixivoc/pixivoc/internal/sender"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -32,7 +33,7 @@ func TestTrustedProxies(t *testing.T) {
 		{"203.0.113.7:5", "1.2.3.4", "203.0.113.7"},
 	} {
 		var got netip.Addr
-		handler := trustProxies(s.trusted(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = remoteOf(r) }))
+		handler := trustProxies(s.trusted(), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = sender.Address(r) }))
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = test.from
 		if test.header != "" {

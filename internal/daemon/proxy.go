@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/pixivoc/pixivoc/internal/sender"
 )
 
 // trustProxies gives requests that come from a listed reverse proxy the
@@ -27,7 +29,7 @@ func trustProxies(networks []netip.Prefix, next http.Handler) http.Handler {
 // clientOf returns the last address of X-Forwarded-For that no trusted proxy
 // has: those before it may be lies of the client.
 func clientOf(r *http.Request, trusted func(netip.Addr) bool) (client netip.Addr, ok bool) {
-	if !trusted(remoteOf(r)) {
+	if !trusted(sender.Address(r)) {
 		return client, false
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/pixivoc/pixivoc/internal/credential"
+	"github.com/pixivoc/pixivoc/internal/sender"
 )
 
 // kindSession is the kind of the tokens that Accounts issue for sessions.
@@ -170,12 +170,8 @@ func (a *API) openSession(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var remote netip.Addr
-	if from, err := netip.ParseAddrPort(in.r.RemoteAddr); err == nil {
-		remote = from.Addr().Unmap()
-	}
 	ctx := in.r.Context()
-	account, err := a.config.Accounts.Check(ctx, a.config.AccountName, password, remote)
+	account, err := a.config.Accounts.Check(ctx, a.config.AccountName, password, sender.Address(in.r))
 	if throttled, isThrottled := errors.AsType[*credential.ThrottledError](err); isThrottled {
 		in.w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(throttled.Wait), 10))
 		return false, nil

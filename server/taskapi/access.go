@@ -4,10 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-)
 
-// maxCredential bounds what is looked at as a token, in bytes.
-const maxCredential = 512
+	"github.com/pixivoc/pixivoc/internal/sender"
+)
 
 var (
 	errNoToken = errors.New("send a token, as Authorization: Bearer or X-Token")
@@ -20,7 +19,7 @@ func (a *API) authorize(r *http.Request, scope Scope) error {
 		return refuseForwarded(r.Header)
 	}
 	token, ok := tokenOf(r.Header)
-	if !ok || token == "" || len(token) > maxCredential {
+	if !ok || token == "" || len(token) > sender.MaxToken {
 		return errNoToken
 	}
 	account, err := a.config.Accounts.Look(r.Context(), TokenKind, token)
@@ -56,6 +55,5 @@ func tokenOf(header http.Header) (token string, ok bool) {
 	if len(plain) == 1 {
 		return strings.TrimSpace(plain[0]), true
 	}
-	scheme, token, ok := strings.Cut(bearers[0], " ")
-	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+	return sender.Bearer(header)
 }

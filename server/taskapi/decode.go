@@ -1,17 +1,13 @@
 package taskapi
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
-	"unicode/utf8"
-)
 
-// maxDepth bounds how deep JSON may nest.
-const maxDepth = 64
+	"github.com/pixivoc/pixivoc/internal/strictjson"
+)
 
 // readBody returns the body of a request, which must say that it is JSON.
 func readBody(r *http.Request) ([]byte, error) {
@@ -35,31 +31,8 @@ func readBody(r *http.Request) ([]byte, error) {
 
 // checkJSON wants one JSON value that does not nest too deep.
 func checkJSON(raw []byte) error {
-	if !utf8.Valid(raw) {
-		return badRequest("the body is not valid UTF-8")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	for depth := 0; ; {
-		token, err := decoder.Token()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return badRequest("the body is not JSON: near byte %d", decoder.InputOffset())
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-		if depth > maxDepth {
-			return badRequest("the body nests deeper than %d", maxDepth)
-		}
-	}
-	if !json.Valid(raw) { // cut short, or more than one value
-		return badRequest("the body must be one JSON value")
+	if err := strictjson.CheckLoose(raw); err != nil {
+		return badRequest("the body %v", err)
 	}
 	return nil
 }
