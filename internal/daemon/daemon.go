@@ -249,7 +249,7 @@ func (d *daemon) openHTTP(v *services) (err error) {
 	places := limit(d.http.listener, d.settings.MaxConnections)
 	d.http.listener = places
 	d.http.server = &http.Server{
-		Handler:           trustProxies(d.settings.trusted(), routes),
+		Handler:           trustTLS(d.settings.trusted(), trustProxies(d.settings.trusted(), routes)),
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,

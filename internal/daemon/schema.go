@@ -78,8 +78,8 @@ func (s *Settings) doors() []setting {
 				"HTTP 接口可用的其他主机名，可重复"},
 			listValue{&s.AllowedHosts, splitWords, checkHost}, words{}},
 		{"trusted-proxy", "IP|NET", groupDoors,
-			words{"reverse proxy whose X-Forwarded-For is believed, repeatable",
-				"信任其 X-Forwarded-For 的反向代理，可重复"},
+			words{"reverse proxy whose X-Forwarded-For and X-Forwarded-Proto are believed, repeatable",
+				"信任其 X-Forwarded-For 和 X-Forwarded-Proto 的反向代理，可重复"},
 			listValue{&s.TrustedProxies, splitWords, checkNetwork}, words{}},
 	}
 }
