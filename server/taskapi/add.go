@@ -92,19 +92,25 @@ func (a *API) make(ctx context.Context, given *request, folder string) (added, e
 	if open >= a.config.MaxOpenTasks {
 		return added{}, &refusal{http.StatusTooManyRequests, fmt.Sprintf("%d tasks wait or run; try again when some are over", open)}
 	}
-	spec := resolved.Spec
-	spec.SavePath, spec.Key = folder, ""
-	task, err := a.client.Create(ctx, spec)
-	if err != nil {
-		return a.fallBack(ctx, *given, err)
-	}
-	e := entry{Made: true, URL: given.url, Aid: resolved.Aid, CreatedAt: now()}
+	e := entry{Made: true, URL: given.url, Aid: resolved.Aid, CreatedAt: now(), Key: newKey()}
 	if given.options.CallBackWebHook != "" {
 		e.Webhook, e.WebhookID = given.options.CallBackWebHook, newMessageID()
 	}
+	spec := resolved.Spec
+	spec.SavePath, spec.Key = folder, e.Key
+	if err := a.intend(ctx, e, spec); err != nil {
+		return added{}, err
+	}
+	task, err := a.client.Create(ctx, spec)
+	if err != nil {
+		if left := a.abandon(ctx, e.Key); left != nil {
+			return added{}, errors.Join(err, left)
+		}
+		return a.fallBack(ctx, *given, err)
+	}
 	if err := a.begin(ctx, task, e); err != nil {
 		// Nobody will hear of this task.
-		return added{}, errors.Join(err, task.Delete(ctx, pixivoc.DeleteOptions{}))
+		return added{}, errors.Join(err, a.abandon(ctx, e.Key), task.Delete(ctx, pixivoc.DeleteOptions{}))
 	}
 	return added{strconv.FormatInt(task.ID(), 10), resolved.Aid}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/guard"
@@ -27,6 +28,8 @@ type API struct {
 	adding, editing turn
 	// removals are those of the store. Whoever has the turn to edit owns them.
 	removals removals
+	// intended is the key of the task that was last about to be made.
+	intended atomic.Pointer[string]
 
 	cancel context.CancelFunc
 	work   sync.WaitGroup

@@ -18,12 +18,14 @@ const settingPrefix = "taskapi/"
 // entry is what the client does not know of a task. It is kept under the TID.
 // The zero value is that of a task which was made at another door.
 type entry struct {
-	// Made says that the task was made here; the next four fields are of the
+	// Made says that the task was made here; the next three fields are of the
 	// request.
 	Made      bool      `json:"made,omitempty"`
 	URL       string    `json:"url,omitempty"`
 	Aid       string    `json:"aid,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
+	// Key is that of the task.
+	Key string `json:"key,omitempty"`
 	// Webhook is who is still to be told of the end, under WebhookID.
 	Webhook   string `json:"webhook,omitempty"`
 	WebhookID string `json:"webhook_id,omitempty"`
@@ -78,6 +80,9 @@ func (a *API) dropEntry(ctx context.Context, tid int64) error {
 	row := a.view.drop(tid)
 	if row == nil || row.entry == (entry{}) {
 		return nil
+	}
+	if err := a.abandon(ctx, row.entry.Key); err != nil {
+		return err
 	}
 	if err := a.config.Settings.SetSetting(ctx, entryName(tid), nil); err != nil {
 		return fmt.Errorf("remove %s: %w", entryName(tid), err)

@@ -24,6 +24,7 @@ func (a *API) follow(ctx context.Context) {
 			a.takeSnapshot(ctx, event)
 			if isFirst {
 				a.restoreRemovals(ctx)
+				a.resume(ctx)
 			}
 			isFirst = false
 			a.view.open()

@@ -283,6 +283,45 @@ func TestCrashBeforeStart(t *testing.T) {
 	assert.True(t, k.ended(fmt.Sprint(made.ID())).IsSuccessful)
 }
 
+// TestCrashWhileMaking: the process died before or after the client made the
+// task, and before anything was kept of it.
+func TestCrashWhileMaking(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	first := k.add("Count/1")
+	k.ended(first.TaskId)
+	raw, err := k.store.Setting(t.Context(), "taskapi/intent")
+	require.NoError(t, err)
+	before := string(raw)
+	k.stop()
+	k.start()
+	assert.Len(t, k.lists().Finished, 1)
+	info, err := k.task(first.TaskId).Info(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, info.Runs, "it was made, so there is nothing to do")
+
+	k.stop() // as if it died between the two
+	require.NoError(t, k.store.SetSetting(t.Context(), "taskapi/"+first.TaskId, nil))
+	k.start()
+	all := k.lists()
+	require.Len(t, append(all.Finished, all.Running...), 1)
+	done := k.ended(first.TaskId)
+	assert.Equal(t, "Count/1", done.Url)
+	assert.Equal(t, "1", done.Aid)
+
+	k.call("POST", "/remove-finished", "").is(200)
+	k.nothingKept("removals", "intent")
+	k.stop() // as if it died before the client was asked
+	require.NoError(t, k.store.SetSetting(t.Context(), "taskapi/intent", []byte(before)))
+	k.start()
+	require.Eventually(t, func() bool { return len(k.lists().Finished) == 1 }, waitLong, waitStep)
+	assert.NotEqual(t, first.TaskId, k.lists().Finished[0].TaskId)
+	assert.True(t, k.lists().Finished[0].IsSuccessful)
+
+	k.add("Count/x")
+	k.nothingKept("intent")
+}
+
 // TestP6_DescribePanics: what an embedder does is not ours to trust.
 func TestP6_DescribePanics(t *testing.T) {
 	t.Parallel()
