@@ -198,7 +198,9 @@ func (v *view) status(now time.Time) (string, style) {
 		return "disk full: goes on when there is room in " + printable(lead.SavePath), styleYellow
 	case pixivoc.StateQueued:
 		return "queued", styleFaint
-	case pixivoc.StateOver, pixivoc.StateScheduled:
+	case pixivoc.StateScheduled:
+		return "done until " + clockText(lead.NextRun, now), styleGreen
+	case pixivoc.StateOver:
 		return "done", styleGreen
 	case pixivoc.StateError:
 		return "given up: " + waits, styleRed
@@ -220,16 +222,16 @@ func (v *view) status(now time.Time) (string, style) {
 
 // limitText says why requests wait, and until when.
 func limitText(why pixivoc.LimitReason, until, now time.Time) string {
-	cause := "the site asks for a pause"
+	text := "the site asks for a pause: goes on at "
 	switch why {
 	case pixivoc.LimitDailyCap:
-		cause = "the requests of this day are used up"
+		text = "enough requests for today: goes on at "
 	case pixivoc.LimitQuietHours:
-		cause = "quiet hours"
+		text = "quiet hours: goes on at "
 	case pixivoc.LimitOutage:
-		cause = "the site does not answer"
+		text = "the site cannot be reached: next try at "
 	}
-	return cause + ": goes on at " + clockText(until, now)
+	return text + clockText(until, now)
 }
 
 // plainLine is the state in one line for a log.

@@ -96,9 +96,6 @@ func (w *watch) take(event pixivoc.Event) string {
 		}
 	case pixivoc.EventLimited:
 		w.model.limited, w.model.why = event.Until, event.Why
-		if event.Until.IsZero() {
-			return ""
-		}
 		return w.limit(now)
 	case pixivoc.EventAccount:
 		return "the site finds fault with the account: " + printable(event.Error)
@@ -124,11 +121,15 @@ func (w *watch) update(info pixivoc.TaskInfo, now time.Time) bool {
 	return true
 }
 
-// limit is the line about a pause that the site asked for, or "" when there was
-// one about a pause that is not over yet. A short pause may be over before any
+// limit is the line about a time in which requests wait, or "" when there was
+// one about a wait that is not over yet. A short one may be over before any
 // display looks.
 func (w *watch) limit(now time.Time) string {
 	until := w.model.limited
+	if until.IsZero() { // it ended early
+		w.told = until
+		return ""
+	}
 	if w.told.After(now) || !until.After(w.told) {
 		return ""
 	}

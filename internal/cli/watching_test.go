@@ -22,6 +22,6 @@ func TestWatchesTellTheirRuns(t *testing.T) {
 	assert.Empty(t, stateLine(pixivoc.TaskInfo{State: pixivoc.StateQueued}, now))
 
 	line := watchLine(pixivoc.Event{Kind: pixivoc.EventLimited, At: now, Until: now.Add(time.Minute), Why: pixivoc.LimitDailyCap}, nil)
-	assert.Equal(t, "the requests of this day are used up: goes on at 12:01:00", line)
+	assert.Equal(t, "enough requests for today: goes on at 12:01:00", line)
 	assert.Empty(t, watchLine(pixivoc.Event{Kind: pixivoc.EventLimited, At: now}, nil)) // a wait that ended
 }
