@@ -111,6 +111,11 @@ func TestBrowser_FormFollowsTheLink(t *testing.T) {
 	b.click("#metadata-json")
 	b.enter("textarea[name=options]", `{"path": "x", "file_time": "upload"}`)
 	b.shoot("form-link")
+	b.click("details.more details summary")
+	b.phone()
+	b.shoot("phone-form")
+	b.fits("the form on a phone")
+	b.desktop()
 	b.click("#create")
 	b.until(`document.querySelector("textarea[name=options]").getAttribute("aria-invalid") === "true"`) // path stands there twice
 	b.enter("textarea[name=options]", `{"file_time": "upload"}`)

@@ -11,6 +11,9 @@ import { newOptions } from "./options.js";
 
 const quiet = 250; // milliseconds after the last letter of a link
 
+// someWorks is the type that a link is taken for until its own is known.
+const someWorks = { name: "", stages: ["DownloadPicture"] };
+
 // followLink asks what a link leads to, once nobody types any more. told gets
 // the answer, or null while there is none.
 function followLink(link, told) {
@@ -77,7 +80,8 @@ export function newForm(types) {
       keyword.value = found.keyword;
       refuse(keyword, "");
     }
-    follow();
+    if (by && !found) options.follow(someWorks);
+    else follow();
   };
   link.addEventListener("input", followLink(link, told));
   type.addEventListener("change", follow);
