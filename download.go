@@ -50,9 +50,13 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		SHA256:       run.client.config.SHA256,
 		Progress:     run.job.live.received,
 		Refuse:       download.guarded(s.Logger()),
+		Replace:      s.mayReplace(ctx),
 	})
 	if err != nil {
 		return File{}, run.lostFolder(downloadError(download.Request, err))
+	}
+	if staged.Wanted != "" {
+		s.Logger().Warn("a file of that name that no task saved stays, saving beside it", "name", staged.Wanted, "instead", staged.Name)
 	}
 	s.files = append(s.files, staged)
 	if !download.ModTime.IsZero() {
@@ -62,6 +66,16 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		s.times[staged] = download.ModTime
 	}
 	return fileOf(staged), nil
+}
+
+// mayReplace says whether a file may be replaced by one of the same name: only
+// when a task of the store recorded it. Any other is somebody's own.
+func (s *stageRuntime) mayReplace(ctx context.Context) func(name string) (bool, error) {
+	run := s.round.run
+	return func(name string) (bool, error) {
+		recorded, err := run.client.config.Store.RecordedFiles(ctx, run.task.SavePath, 0, []string{name})
+		return recorded[name], err
+	}
 }
 
 // stem is one for all names that may come to be the same file: the extension
@@ -79,7 +93,7 @@ func (d Download) kind() fetch.Kind {
 }
 
 func fileOf(staged *fetch.Staged) File {
-	file := File{Name: staged.Name, Bytes: staged.Size, Existing: existing(staged)}
+	file := File{Name: staged.Name, Bytes: staged.Size, Existing: existing(staged), Wanted: staged.Wanted}
 	if staged.SHA256 != nil {
 		file.Checksum, file.ChecksumKind = hex.EncodeToString(staged.SHA256), "sha256"
 	} else {

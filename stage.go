@@ -73,7 +73,9 @@ type Runtime interface {
 type Download struct {
 	// Request is the GET to send. The kernel adds Range and If-Range.
 	Request *http.Request
-	// Name is the path below the save path, with slashes. Each part must pass
+	// Name is the path below the save path, with slashes. A file that stands
+	// there already, with other content, is replaced only when a record of
+	// kind RecordFile names it; else it stays, see File.Wanted. Each part must pass
 	// CheckName; use CleanName for text that comes from outside. The names of
 	// one item must differ in more than case and extension.
 	Name string
@@ -113,6 +115,10 @@ type File struct {
 	// Existing says that the file was there before the task, which saved
 	// nothing under its name.
 	Existing bool `json:"existing,omitempty"`
+	// Wanted is the path that the file would have, when a file stands there that
+	// no task of the store saved: that one stays, and this one has its checksum
+	// in its name.
+	Wanted string `json:"wanted,omitempty"`
 }
 
 // Output is what the run of an item gave: items for later stages, records, and

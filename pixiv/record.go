@@ -55,6 +55,9 @@ type FileRecord struct {
 	// Existing says that the file was there before the task, which saved
 	// nothing under its name.
 	Existing bool `json:"existing,omitempty"`
+	// Wanted is the path that the file would have, when a file of somebody else
+	// stands there; see pixivoc.File.
+	Wanted string `json:"wanted,omitempty"`
 	// Width and Height are in pixels; Pixiv tells them of page 0 only.
 	Width  int `json:"width,omitempty"`
 	Height int `json:"height,omitempty"`
@@ -145,5 +148,6 @@ func fileRecord(file pixivoc.File, url string) FileRecord {
 		Checksum:     file.Checksum,
 		ChecksumKind: file.ChecksumKind,
 		Existing:     file.Existing,
+		Wanted:       file.Wanted,
 	}
 }

@@ -1,6 +1,14 @@
 package fetch
 
-import "time"
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/pixivoc/pixivoc/internal/fsafe"
+)
 
 // candidates returns the names that content of the kind that came may get where
 // Name does not identify it: what has become of Name, then of Otherwise.
@@ -55,8 +63,11 @@ func (t *transfer) choose() (*Staged, error) {
 			return nil, onDisk(err)
 		}
 		if found == nil {
-			t.name = name
-			return t.stage(), nil
+			staged, err := t.take(name)
+			if staged != nil || err != nil {
+				return staged, err
+			}
+			continue
 		}
 		if sum, same := t.compare(found); same {
 			t.existing = found
@@ -74,4 +85,73 @@ func (t *transfer) compare(found *existing) (checksums, bool) {
 	}
 	sum, err := t.sumOf(found)
 	return sum, err == nil && sum.equal(&t.part.sum)
+}
+
+// place gives bytes that are whole their final name, or another one when a file
+// stands there that must stay.
+func (t *transfer) place() (*Staged, error) {
+	wanted := t.name
+	staged, err := t.take(wanted)
+	if staged != nil || err != nil {
+		return staged, err
+	}
+	extension := path.Ext(wanted)
+	name := fmt.Sprintf("%s_%08x%s", strings.TrimSuffix(wanted, extension), t.part.sum.crc, extension)
+	if err := checkName(name); err != nil {
+		return nil, ErrTaken // the name is as long as one can be
+	}
+	if _, err := t.look(name); err != nil {
+		return nil, onDisk(err)
+	}
+	if staged, err = t.take(name); err != nil {
+		return nil, err
+	}
+	if staged == nil {
+		return nil, ErrTaken
+	}
+	staged.Wanted = wanted
+	return staged, nil
+}
+
+// take gives bytes that are whole a name that was looked at, or adopts the file
+// that stands there with the same bytes. It returns nil when others stand there
+// that must stay. The beginning of the same content is replaced: nothing of it
+// is lost.
+func (t *transfer) take(name string) (*Staged, error) {
+	if found, taken := t.there[name]; taken && t.request.Replace != nil {
+		if sum, same := t.compare(&found); same {
+			found.kind, t.existing = t.kind, &found
+			return t.adopt(sum)
+		}
+		may, err := t.request.Replace(name)
+		if err != nil || !may && !t.isBeginning(&found) {
+			return nil, err
+		}
+	}
+	t.name = name
+	return t.stage(), nil
+}
+
+// isBeginning says whether a file has the first bytes of the part and no others.
+// A file that cannot be read has others.
+func (t *transfer) isBeginning(found *existing) bool {
+	if found.size > t.part.size {
+		return false
+	}
+	file, err := t.request.Folder.Open(found.name, fsafe.Read)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	const piece = 32 << 10
+	var ours, theirs [piece]byte
+	for offset := int64(0); offset < found.size; offset += piece {
+		n := min(piece, found.size-offset)
+		their, _ := file.ReadAt(theirs[:n], offset)
+		our, _ := t.part.file.ReadAt(ours[:n], offset)
+		if int64(min(their, our)) < n || !bytes.Equal(theirs[:n], ours[:n]) {
+			return false
+		}
+	}
+	return true
 }

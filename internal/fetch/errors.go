@@ -28,7 +28,7 @@ var (
 	ErrChanged = errors.New("the file changed at the server")
 	// ErrTooLarge: the file is longer than Request.MaxBytes.
 	ErrTooLarge = errors.New("file is too large")
-	// ErrTaken: other files stand under both names of a request with Otherwise.
+	// ErrTaken: other files, which must stay, stand under both names of a request.
 	ErrTaken = errors.New("other files stand under both names that it may have")
 	// ErrRefused: Request.Refuse refused the address of the answer.
 	ErrRefused = errors.New("address of the answer is refused")

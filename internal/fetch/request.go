@@ -74,6 +74,13 @@ type Request struct {
 	// file; others go to Otherwise. There the same holds, and where other bytes
 	// stand under both names the error is ErrTaken.
 	Otherwise string
+	// Replace, when set, is asked before a file of other bytes that stands under
+	// the final name is replaced. When it says no the file stays, unless it is the
+	// beginning of the content, and the name gets the checksum: a.jpg becomes
+	// a_0123abcd.jpg. Under both names the same bytes are adopted; where others
+	// stand under both the error is ErrTaken. It is not asked when the name is
+	// free.
+	Replace func(name string) (bool, error)
 	// Since is when the job began that the request belongs to. A file that was
 	// written later than that, but before the Fetcher was made, is the job's
 	// own: its process died before it took note of the file. Where the clock of

@@ -36,6 +36,10 @@ type Staged struct {
 	// Existing says that the file was there already, whole, under its final
 	// name.
 	Existing bool
+	// Wanted is the name that was asked for, with the extension of the content,
+	// when the file has another one because of a file that stands there and must
+	// stay; see Request.Replace. Else it is "".
+	Wanted string
 	// Own says that an existing file is the job's own; see Request.Since.
 	Own bool
 	// Requests is how many requests were sent, and Fetched how many bytes of

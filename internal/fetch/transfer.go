@@ -46,6 +46,8 @@ type transfer struct {
 	// accepted says that the server announced its length.
 	existing *existing
 	accepted bool
+	// there are the files that were seen under final names, whole or not.
+	there map[string]existing
 
 	requests int
 	bytes    int64
@@ -92,21 +94,22 @@ func (t *transfer) run(ctx context.Context) (*Staged, error) {
 	if err := t.tryUntilWhole(ctx); err != nil {
 		return nil, t.suspend(err)
 	}
-	switch {
-	case t.accepted:
+	if t.accepted {
 		sum, err := t.sumOf(t.existing)
 		if err != nil {
 			return nil, t.suspend(onDisk(err))
 		}
 		return t.adopt(sum)
-	case t.request.Otherwise != "":
-		staged, err := t.choose()
-		if err != nil {
-			return nil, t.suspend(err)
-		}
-		return staged, nil
 	}
-	return t.stage(), nil
+	name := t.place
+	if t.request.Otherwise != "" {
+		name = t.choose
+	}
+	staged, err := name()
+	if err != nil {
+		return nil, t.suspend(err)
+	}
+	return staged, nil
 }
 
 // failed makes the error of Fetch.
@@ -208,6 +211,12 @@ func (t *transfer) look(name string) (*existing, error) {
 		return nil, &fsafe.NotRegularError{Name: name, Mode: info.Mode()}
 	}
 	size := info.Size()
+	if size > 0 {
+		if t.there == nil {
+			t.there = map[string]existing{}
+		}
+		t.there[name] = existing{name: name, size: size, own: t.isOwn(info.ModTime())}
+	}
 	if size == 0 || t.request.Size > 0 && t.request.Size != size && t.request.Otherwise == "" {
 		return nil, nil
 	}
