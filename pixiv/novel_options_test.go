@@ -30,12 +30,15 @@ func TestNovels_Options(t *testing.T) {
 		_, err := client.ImportArchive(t.Context(), imported(pixiv.ArchiveKey(pixiv.TypeNovel, known, 0)))
 		require.NoError(t, err)
 		chosen := options(t, pixiv.Options{Filter: `title != "dull" and type == "novel"`, BlockedTags: []string{"rain"}, Archive: true})
-		task, _, failed := finish(t, client, pixivoc.TaskSpec{
-			Type: pixiv.UserWorks, Name: "novels", Keyword: fmt.Sprintf("%d novel", user), SavePath: t.TempDir(), Options: chosen,
-		})
+		spec := pixivoc.TaskSpec{
+			Type: pixiv.UserWorks, Name: "novels", Keyword: fmt.Sprintf("%d novel", user), SavePath: t.TempDir(), Options: chosen, Key: "same",
+		}
+		finish(t, client, spec)
+		task, _, failed := finish(t, client, spec) // opened again
 		assert.Empty(t, failed)
 		key := func(id pixiv.ID) string { return "novel " + id.String() }
 		skipped := skippedRecords(t, task)
+		assert.Len(t, skipped, 3, "what the task saved itself is not skipped")
 		assert.Equal(t, pixiv.RuleFilter, skipped[key(dull)].Rule)
 		assert.Equal(t, pixiv.SkippedRecord{NovelID: blocked, Rule: pixiv.RuleBlockedTags, Detail: "rain"}, skipped[key(blocked)])
 		assert.Equal(t, pixiv.SkippedRecord{NovelID: known, Rule: pixiv.RuleArchive}, skipped[key(known)])
