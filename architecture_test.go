@@ -90,7 +90,7 @@ func forbidden(from, to string) string {
 		return "a leaf uses other leaves only"
 	case from == "" && !internal:
 		return "the root uses leaves only"
-	case from == "/pixiv" && to != "" && !strings.HasPrefix(to, "/pixiv/internal/"):
+	case from == "/pixiv" && to != "" && to != "/ugoira" && !strings.HasPrefix(to, "/pixiv/internal/"):
 		return "pixiv is written as an embedder would write it"
 	case strings.HasPrefix(from, "/store/") && to != "" && !internal && !strings.HasPrefix(to, from):
 		return "a store uses the root only"
