@@ -1,17 +1,12 @@
 package fetch_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,109 +18,6 @@ import (
 	"github.com/pixivoc/pixivoc/internal/fsafe"
 	"github.com/pixivoc/pixivoc/internal/fsafe/fsafetest"
 )
-
-// scene is a download of a few files into a Memory, as a process does it: each
-// is fetched, then all are finished. The longest needs a sidecar, the second is
-// cut on its way, one is in a folder of its own, and one replaces a short file.
-type scene struct {
-	bodies map[string][]byte
-	short  map[string][]byte
-}
-
-func newScene() scene {
-	return scene{
-		bodies: map[string][]byte{
-			"long.jpg": jpeg(60_000, 1), "cut.jpg": jpeg(20_000, 2), "sub/dir/small.png": png(3000, 3), "old.jpg": jpeg(9000, 4),
-		},
-		short: map[string][]byte{"old.jpg": jpeg(9000, 5)[:5000]},
-	}
-}
-
-func (s scene) names() []string { return slices.Sorted(maps.Keys(s.bodies)) }
-
-func (s scene) folder() *fsafetest.Memory {
-	m := fsafetest.NewMemory()
-	for name, data := range s.short {
-		m.WriteFile(name, data)
-	}
-	return m
-}
-
-// outcome is what one process did.
-type outcome struct {
-	errs    map[string]error
-	done    map[string]bool
-	fetched map[string]int64
-}
-
-func (o outcome) first() error {
-	for _, name := range slices.Sorted(maps.Keys(o.errs)) {
-		if o.errs[name] != nil {
-			return o.errs[name]
-		}
-	}
-	return nil
-}
-
-// process downloads the scene once, as a process of that boot.
-func (s scene) process(t *testing.T, folder fsafe.Folder, durable bool, boot string) outcome {
-	t.Helper()
-	f := fetch.New(fetch.Options{
-		Tries: 3, Backoff: 1, MaxBackoff: 2, BufferSize: 4 << 10, ResumeSize: 16 << 10, BootID: boot, SyncConcurrency: 1,
-	})
-	o := outcome{errs: map[string]error{}, done: map[string]bool{}, fetched: map[string]int64{}}
-	var group []*fetch.Staged
-	var names []string
-	for _, name := range s.names() {
-		site := newOrigin(s.bodies[name])
-		if name == "cut.jpg" {
-			site.script = []http.HandlerFunc{site.cutAfter(12_000)}
-		}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://example.com/"+name, nil)
-		require.NoError(t, err)
-		staged, err := f.Fetch(t.Context(), fetch.Request{HTTP: r, Do: inMemory(site), Folder: folder, Name: name})
-		o.errs[name] = err
-		if err != nil {
-			continue
-		}
-		o.fetched[name] = staged.Fetched
-		group, names = append(group, staged), append(names, name)
-	}
-	for i, err := range f.Finish(t.Context(), group, durable) {
-		o.errs[names[i]], o.done[names[i]] = err, err == nil
-	}
-	return o
-}
-
-// complete expects every file to be there, whole, and nothing beside.
-func (s scene) complete(t *testing.T, m *fsafetest.Memory, why string) {
-	t.Helper()
-	files := m.Files()
-	require.Equal(t, s.names(), slices.Sorted(maps.Keys(files)), why)
-	for name, body := range s.bodies {
-		require.Truef(t, bytes.Equal(body, files[name]), "%s: %s is spoilt", why, name)
-	}
-}
-
-// sound expects that no final name holds anything but a whole file or what was
-// there before, and that what is done is there.
-func (s scene) sound(t *testing.T, m *fsafetest.Memory, done map[string]bool, why string) {
-	t.Helper()
-	files := m.Files()
-	for name, body := range s.bodies {
-		data, there := files[name]
-		old, hadOld := s.short[name]
-		switch {
-		case bytes.Equal(data, body):
-		case done[name]:
-			require.Failf(t, "done but not whole", "%s: %s has %d bytes", why, name, len(data))
-		case there && !(hadOld && bytes.Equal(data, old)):
-			require.Failf(t, "wrong bytes under the final name", "%s: %s", why, name)
-		case hadOld && !there:
-			require.Failf(t, "old file lost", "%s: %s", why, name)
-		}
-	}
-}
 
 func TestD1_D2_EachCallFailsOnce(t *testing.T) {
 	t.Parallel()
@@ -157,24 +49,6 @@ func TestD1_D2_EachCallFailsOnce(t *testing.T) {
 				assert.Greater(t, k, 40, "the loop must have covered the whole download")
 			})
 		}
-	}
-}
-
-// told expects the error, where there is one, to say what it is about.
-func (s scene) told(t *testing.T, o outcome, fault error, why string) {
-	t.Helper()
-	for name, err := range o.errs {
-		if err == nil {
-			continue
-		}
-		require.ErrorIs(t, err, fault, why)
-		_, isDisk := errors.AsType[*fetch.DiskError](err)
-		require.True(t, isDisk, why)
-		require.Equal(t, fsafe.IsDiskFull(fault), fsafe.IsDiskFull(err), why)
-		require.False(t, fetch.Permanent(err), why)
-		require.Equal(t, fault == syscall.EMFILE, fetch.Retryable(err), "%s: what stays is not tried again: %v", why, err)
-		require.Contains(t, err.Error(), name, why)
-		require.NotContains(t, err.Error(), "\n", why)
 	}
 }
 
@@ -211,13 +85,6 @@ func TestD1_NoRoomForTheSidecar(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	assert.True(t, m.Hit())
 	assert.Empty(t, m.Files(), "a part that nobody can resume only takes room")
-}
-
-func fetchInto(t *testing.T, f *fetch.Fetcher, folder fsafe.Folder, site http.Handler) (*fetch.Staged, error) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://example.com/p.jpg", nil)
-	require.NoError(t, err)
-	return f.Fetch(t.Context(), fetch.Request{HTTP: r, Do: inMemory(site), Folder: folder, Name: "p.jpg"})
 }
 
 func TestD1_NoRoomForTheRename(t *testing.T) {
@@ -372,164 +239,6 @@ func TestD9_ShortAndInterruptedWrites(t *testing.T) {
 				break
 			}
 		}
-	}
-}
-
-func TestP2_DeathBeforeEachCall(t *testing.T) {
-	t.Parallel()
-	s := newScene()
-	for _, durable := range []bool{true, false} {
-		for k := 1; ; k++ {
-			m := s.folder()
-			m.Die(k)
-			first := s.process(t, m, durable, "boot")
-			if !m.Hit() {
-				break
-			}
-			why := fmt.Sprintf("durable %v, death before call %d (%s)", durable, k, m.Journal()[k-1])
-			next := m.Restart()
-			s.sound(t, next, first.done, why)
-			left := next.Files()
-			second := s.process(t, next, durable, "boot")
-			require.NoError(t, second.first(), why)
-			s.complete(t, next, why)
-			s.resumed(t, left, second.fetched, why)
-		}
-	}
-}
-
-// TestP2_DeathWhileVersionsAlternate is about a site whose servers hold two
-// versions of one length: bytes of one must never continue those of the other,
-// whenever the process dies.
-func TestP2_DeathWhileVersionsAlternate(t *testing.T) {
-	t.Parallel()
-	one, two := jpeg(60_000, 1), jpeg(60_000, 2)
-	three := jpeg(30_000, 3)
-	options := fetch.Options{Tries: 3, Backoff: 1, BufferSize: 4 << 10, ResumeSize: 16 << 10, BootID: "boot"}
-	download := func(m *fsafetest.Memory, script ...http.HandlerFunc) {
-		f := fetch.New(options)
-		staged, err := fetchInto(t, f, m, newOrigin(one, script...))
-		if err == nil {
-			_ = f.Finish(t.Context(), []*fetch.Staged{staged}, false)
-		}
-	}
-	second := answer(200, map[string]string{"Etag": `"v2"`, "Content-Length": "60000"}, two)
-	first := func(w http.ResponseWriter, r *http.Request) { newOrigin(one).cutAfter(24_000)(w, r) }
-	// interrupted is what a death in the middle of the first version leaves: a part
-	// and a sidecar that vouches for nothing but the boot.
-	interrupted := func() *fsafetest.Memory {
-		for k := 1; ; k++ {
-			m := fsafetest.NewMemory()
-			m.Die(k)
-			download(m)
-			require.True(t, m.Hit())
-			if m = m.Restart(); len(m.Files()["p.jpg.part"]) > 20_000 {
-				require.Len(t, m.Files(), 2)
-				return m
-			}
-		}
-	}
-	cases := map[string]struct {
-		script []http.HandlerFunc
-		before func() *fsafetest.Memory
-	}{
-		"cut, then the other":  {[]http.HandlerFunc{first, second}, fsafetest.NewMemory},
-		"resumed as the other": {[]http.HandlerFunc{second}, interrupted},
-		"other in answer to the probe": {[]http.HandlerFunc{second}, func() *fsafetest.Memory {
-			m := interrupted()
-			m.WriteFile("p.jpg", three)
-			return m
-		}},
-		"other in answer to the probe, sidecar alone": {[]http.HandlerFunc{second}, func() *fsafetest.Memory {
-			m := interrupted()
-			m.WriteFile("p.jpg", three)
-			require.NoError(t, m.Remove("p.jpg.part"))
-			return m
-		}},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for k := 1; ; k++ {
-				m := c.before()
-				m.Die(k)
-				download(m, c.script...)
-				next := m.Restart()
-				download(next)
-				got := next.Files()["p.jpg"]
-				require.Truef(t, bytes.Equal(got, one) || bytes.Equal(got, two), "mixed after death before call %d", k)
-				if !m.Hit() {
-					break
-				}
-			}
-		})
-	}
-}
-
-// resumed expects that no byte was fetched again that a death left behind: those
-// of finished files, and those of parts that had a sidecar.
-func (s scene) resumed(t *testing.T, left map[string][]byte, fetched map[string]int64, why string) {
-	t.Helper()
-	for name, body := range s.bodies {
-		switch {
-		case bytes.Equal(left[name], body):
-			require.Zero(t, fetched[name], why)
-		case len(left[name+".part.json"]) == 1024:
-			require.EqualValues(t, len(body)-len(left[name+".part"]), fetched[name], why)
-		}
-	}
-}
-
-func TestD10_PowerCutBeforeEachCall(t *testing.T) {
-	t.Parallel()
-	s := newScene()
-	for k := 1; ; k++ {
-		m := s.folder()
-		m.Die(k)
-		first := s.process(t, m, true, "boot 1")
-		for seed := range uint64(20) {
-			why := fmt.Sprintf("power cut before call %d, seed %d", k, seed)
-			next := m.PowerCut(rand.New(rand.NewPCG(seed, uint64(k))))
-			s.sound(t, next, first.done, why)
-			require.NoError(t, s.process(t, next, true, "boot 2").first(), why)
-			s.complete(t, next, why)
-		}
-		if !m.Hit() {
-			break
-		}
-	}
-}
-
-// TestD10_WithoutSyncThePowerCutIsSeen shows that the test above can fail: what
-// was finished without syncs is lost to a power cut.
-func TestD10_WithoutSyncThePowerCutIsSeen(t *testing.T) {
-	t.Parallel()
-	s := newScene()
-	lost := 0
-	for seed := range uint64(20) {
-		m := s.folder()
-		o := s.process(t, m, false, "boot 1")
-		require.NoError(t, o.first())
-		files := m.PowerCut(rand.New(rand.NewPCG(seed, 0))).Files()
-		for name, body := range s.bodies {
-			if !bytes.Equal(files[name], body) {
-				lost++
-			}
-		}
-	}
-	assert.Positive(t, lost)
-}
-
-func TestD10_AcceptedFileIsSyncedToo(t *testing.T) {
-	t.Parallel()
-	s := newScene()
-	for seed := range uint64(20) {
-		m := s.folder()
-		require.NoError(t, s.process(t, m, false, "boot 1").first(), "whole, but not synced")
-		again := m.Restart()
-		o := s.process(t, again, true, "boot 1")
-		require.NoError(t, o.first())
-		s.sound(t, again.PowerCut(rand.New(rand.NewPCG(seed, 0))), o.done, "accepted, then cut")
 	}
 }
 
