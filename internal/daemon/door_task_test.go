@@ -58,7 +58,7 @@ func TestResolveTask(t *testing.T) {
 			options: taskapi.Options{SelectPage: "1,3", FilePattern: "<aid>", MultiFilePattern: "<aid>/<pageNumber>", DelayPerPage: 1500 * time.Millisecond},
 			want: pixivoc.TaskSpec{
 				Type: pixiv.SingleWork, Name: "5", Keyword: "5",
-				Options: []byte(`{"delay_ms":1500,"multi_path":"{id}/{number}","pages":"1,3","path":"{id}"}`),
+				Options: []byte(`{"path":"{id}","multi_path":"{id}/{number}","pages":"1,3","delay_ms":1500}`),
 			},
 		},
 	} {
