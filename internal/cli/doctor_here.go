@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,11 @@ func (a *app) examineHere(ctx context.Context) ([]finding, pixivoc.Env, error) {
 	folder, err := a.dataFolder()
 	if err != nil {
 		return nil, env, err
+	}
+	if _, missing := os.Stat(folder); errors.Is(missing, fs.ErrNotExist) {
+		findings = append(findings, finding{What: "data folder", OK: true, Detail: folder + " will be made", Help: "to log in: pixivoc login"}, a.examineSave())
+		env, err = env.Apply(patch)
+		return findings, env, err
 	}
 	err = a.with(ctx, false, func(s *session) error {
 		env = s.client.Env()

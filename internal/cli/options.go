@@ -28,6 +28,8 @@ type workFlags struct {
 	fileTime   string
 	metadata   []string
 	archived   bool
+	ugoira     []string
+	fullAudit  int
 }
 
 // addWorkFlags defines the flags that whatever saves works has in common.
@@ -44,10 +46,13 @@ func (w *workFlags) addWorkFlags(cmd *cobra.Command) {
 	flags.StringVar(&w.fileTime, "file-time", "", "`time` of the files: upload, when the work was published, or saved (saved)")
 	flags.StringSliceVar(&w.metadata, "metadata", nil, "`files` beside the pictures of a work: json, xmp, text, with commas")
 	flags.BoolVar(&w.archived, "skip-archived", false, "leave out what was ever saved, by any task or what was imported")
+	flags.StringSliceVar(&w.ugoira, "ugoira", nil, "`formats` to convert animations to as well: gif, apng, webp, mkv, cbz, mp4, webm, with commas")
+	flags.IntVar(&w.fullAudit, "full-audit-every", 0, "of a watch: read whole lists each `number` of runs, else what is new (10)")
 	for _, name := range workFlagNames() {
 		_ = flags.SetAnnotation(name, flagGroup, []string{groupWorks})
 	}
 	complete(cmd, "metadata", "json", "xmp", "text")
+	complete(cmd, "ugoira", "gif", "apng", "webp", "mkv", "cbz", "mp4", "webm")
 	complete(cmd, "revision", "keep", "replace")
 	complete(cmd, "file-time", "upload", "saved")
 	complete(cmd, "pages", "1", "first 3", "last 1", "2-")
@@ -57,7 +62,7 @@ func (w *workFlags) addWorkFlags(cmd *cobra.Command) {
 }
 
 func workFlagNames() []string {
-	return []string{"path", "multi-path", "pages", "filter", "block-user", "block-tag", "delay", "revision", "file-time", "metadata", "skip-archived"}
+	return []string{"path", "multi-path", "pages", "filter", "block-user", "block-tag", "delay", "revision", "file-time", "metadata", "skip-archived", "ugoira", "full-audit-every"}
 }
 
 // options makes the options of a task. With nothing given it returns nil, so
@@ -67,6 +72,7 @@ func (w *workFlags) options(own any) (json.RawMessage, error) {
 		Path: w.path, MultiPath: w.multiPath, Pages: w.pages, Filter: w.filter,
 		BlockedTags: w.blockTags, DelayMS: time.Duration(w.delay).Milliseconds(),
 		Revision: w.revision, FileTime: w.fileTime, Metadata: w.metadata, Archive: w.archived,
+		Ugoira: w.ugoira, FullAuditEvery: w.fullAudit,
 	}
 	for _, user := range w.blockUsers {
 		id, err := pixiv.ParseUser(user)

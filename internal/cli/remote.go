@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pixivoc/pixivoc/server/socketapi"
 )
@@ -49,16 +50,40 @@ func (a *app) openRemote(ctx context.Context, address string) (*session, error) 
 	}
 	conn, err := socketapi.Dial(ctx, plain, options)
 	if err != nil {
-		return nil, advise(fmt.Errorf("daemon: %w", err), remoteAdvice(secure)...)
+		return nil, advise(fmt.Errorf("daemon: %w", err), remoteAdvice(err, secure)...)
 	}
-	client, err := socketapi.NewRemote(ctx, conn)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("daemon at %s: %w", address, err), conn.Close())
+	first, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	client, err := socketapi.NewRemote(first, conn)
+	switch {
+	case err == nil:
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return nil, errors.Join(advise(fmt.Errorf("daemon at %s: no answer", address), silentAdvice(options.Token)...), conn.Close())
+	default:
+		return nil, errors.Join(advise(fmt.Errorf("daemon at %s: %w", address, err), remoteAdvice(err, secure)...), conn.Close())
 	}
 	return &session{client: client, remote: address, kinds: newCatalogue(client.Types())}, nil
 }
 
-func remoteAdvice(secure bool) []string {
+// firstAnswer bounds the wait for the first answer of a daemon.
+const firstAnswer = 5 * time.Second
+
+// silentAdvice is for an address where somebody listens and says nothing.
+func silentAdvice(token string) []string {
+	next := []string{"The address must be that of the daemon's socket, by default port 13575; the HTTP address is another one."}
+	if token == "" {
+		next = append(next, "A daemon on another machine also wants a token: "+remoteTokenVariable+", or --remote-token-file FILE")
+	}
+	return next
+}
+
+func remoteAdvice(err error, secure bool) []string {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return []string{"Name the authority of its certificate: --remote-ca FILE"}
+	}
+	if errors.Is(err, socketapi.ErrUnauthorized) {
+		return []string{"Give a token that it knows: " + remoteTokenVariable + ", or --remote-token-file FILE. POST /api/v1/tokens makes one."}
+	}
 	next := []string{"The address is that of the daemon's socket, as it shows at its start: --remote 127.0.0.1:13575"}
 	if !secure {
 		next = append(next, "Off loopback a daemon wants TLS and a token: --remote tls://HOST:PORT and "+remoteTokenVariable)
