@@ -56,6 +56,9 @@ type Options struct {
 	Memory, Passes uint32
 	// Clock tells the time; nil means time.Now.
 	Clock func() time.Time
+	// Refused, when set, is told of each wrong password that was looked at. It
+	// must return soon. Attempts that were told to wait are not among them.
+	Refused func(name string, remote netip.Addr)
 }
 
 // The bounds of a Book.
@@ -271,6 +274,9 @@ func (b *Book) Check(ctx context.Context, name, password string, remote netip.Ad
 	}
 	if !right || entry == nil {
 		attempt.failed()
+		if b.options.Refused != nil {
+			b.options.Refused(name, remote)
+		}
 		return Account{}, ErrWrong
 	}
 	attempt.succeeded()

@@ -3,6 +3,7 @@ package credential_test
 import (
 	"errors"
 	"strings"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -249,4 +250,20 @@ func TestRenew(t *testing.T) {
 	require.NoError(t, err)
 	_, err = book.Renew(account)
 	require.ErrorIs(t, err, credential.ErrWrong)
+}
+
+func TestRefusedIsTold(t *testing.T) {
+	t.Parallel()
+	var told []string
+	book, err := credential.Open(t.Context(), &settings{}, credential.Options{
+		Memory: 64, Passes: 1, Refused: func(name string, remote netip.Addr) { told = append(told, name+" "+remote.String()) },
+	})
+	require.NoError(t, err)
+	require.NoError(t, book.Set(t.Context(), "owner", "right password", credential.ScopeAdmin))
+	from := netip.MustParseAddr("192.0.2.1")
+	_, err = book.Check(t.Context(), "owner", "right password", from)
+	require.NoError(t, err)
+	_, err = book.Check(t.Context(), "owner", "wrong", from)
+	require.ErrorIs(t, err, credential.ErrWrong)
+	require.Equal(t, []string{"owner 192.0.2.1"}, told)
 }

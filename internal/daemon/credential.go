@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -19,8 +20,12 @@ const owner = "admin"
 // openBook opens the accounts. When there are none it makes the owner's and
 // returns the password, which is kept nowhere else; otherwise the password is
 // empty.
-func openBook(ctx context.Context, store pixivoc.SettingStore, s *Settings) (book *credential.Book, made string, err error) {
-	book, err = credential.Open(ctx, store, credential.Options{})
+func openBook(ctx context.Context, store pixivoc.SettingStore, s *Settings, logger *slog.Logger) (book *credential.Book, made string, err error) {
+	book, err = credential.Open(ctx, store, credential.Options{
+		Refused: func(_ string, remote netip.Addr) { // the name may be a password in the wrong field
+			logger.Warn("login refused", "client", remote)
+		},
+	})
 	if err != nil {
 		return nil, "", fmt.Errorf("accounts: %w", err)
 	}

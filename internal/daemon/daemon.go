@@ -163,7 +163,7 @@ func (d *daemon) openStore(ctx context.Context) (err error) {
 		return fmt.Errorf("open data folder %s: %w", d.settings.Data, err)
 	}
 	d.health = &health{store: d.store}
-	d.book, d.password, err = openBook(ctx, d.store, d.settings)
+	d.book, d.password, err = openBook(ctx, d.store, d.settings, d.logger)
 	return err
 }
 
