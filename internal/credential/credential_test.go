@@ -2,8 +2,8 @@ package credential_test
 
 import (
 	"errors"
-	"strings"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
