@@ -19,7 +19,7 @@ func (s set) has(n int) bool { return s>>n&1 == 1 }
 
 // cron is a rule of five fields.
 type cron struct {
-	zone                                 *time.Location
+	clock
 	minutes, hours, days, months, weekly set
 	// anyDay and anyWeekday say that the field was "*" or began so, and does not
 	// restrict the day by itself.
@@ -55,7 +55,7 @@ func parseCron(line string, zone *time.Location) (*cron, error) {
 		}
 	}
 	c := &cron{
-		zone: zone, minutes: sets[0], hours: sets[1], days: sets[2], months: sets[3], weekly: sets[4],
+		clock: clock{zone}, minutes: sets[0], hours: sets[1], days: sets[2], months: sets[3], weekly: sets[4],
 		hourly: texts[1] == "*", anyDay: texts[2][0] == '*', anyWeekday: texts[4][0] == '*',
 	}
 	if c.weekly.has(7) {
@@ -160,7 +160,7 @@ func (c *cron) holds(date time.Time) bool {
 // within returns the first time on a day, given as its midnight in UTC, that
 // comes after another.
 func (c *cron) within(date, after time.Time) (first time.Time, found bool) {
-	before, behind := c.offset(date.Add(-14*time.Hour)), c.offset(date.Add(38*time.Hour))
+	before, behind := c.around(date)
 	for hours := c.hours; hours != 0; hours &= hours - 1 {
 		for minutes := c.minutes; minutes != 0; minutes &= minutes - 1 {
 			minute := bits.TrailingZeros64(uint64(hours))*60 + bits.TrailingZeros64(uint64(minutes))
@@ -171,7 +171,7 @@ func (c *cron) within(date, after time.Time) (first time.Time, found bool) {
 				}
 				continue
 			}
-			for _, at := range c.moments(wall, before, behind) {
+			for _, at := range c.counting(wall, before, behind) {
 				if at.After(after) && (!found || at.Before(first)) {
 					first, found = at, true
 				}
@@ -181,43 +181,15 @@ func (c *cron) within(date, after time.Time) (first time.Time, found bool) {
 	return first, found
 }
 
-// offset is how far the wall clock is ahead of UTC.
-func (c *cron) offset(at time.Time) time.Duration {
-	_, seconds := at.In(c.zone).Zone()
-	return time.Duration(seconds) * time.Second
-}
-
-// moments returns when the clock on the wall shows a time, given as if it were
-// in UTC, on a day on which the offset changes. These are the times that count:
-// one, or none, or both for an hourly rule.
-func (c *cron) moments(wall time.Time, before, behind time.Duration) []time.Time {
-	early, late := wall.Add(-before), wall.Add(-behind)
-	isEarly, isLate := c.offset(early) == before, c.offset(late) == behind
+// counting returns the moments that count of those at which the clock shows a
+// time: one, or none, or both for an hourly rule.
+func (c *cron) counting(wall time.Time, before, behind time.Duration) []time.Time {
+	at := c.moments(wall, before, behind)
 	switch {
-	case isEarly && isLate && c.hourly:
-		return []time.Time{early, late}
-	case isEarly:
-		return []time.Time{early}
-	case isLate:
-		return []time.Time{late}
 	case c.hourly:
-		return nil
+		return at
+	case len(at) == 0:
+		return []time.Time{c.passedOver(wall, before, behind)}
 	}
-	// Passed over: the clock jumped somewhere between the two.
-	return []time.Time{c.change(late, early)}
-}
-
-// change returns the first second after from, and not after to, at which the
-// offset is that of to.
-func (c *cron) change(from, to time.Time) time.Time {
-	target := c.offset(to)
-	for to.Sub(from) > time.Second {
-		middle := from.Add(to.Sub(from) / 2).Truncate(time.Second)
-		if c.offset(middle) == target {
-			to = middle
-		} else {
-			from = middle
-		}
-	}
-	return to
+	return at[:1]
 }

@@ -290,3 +290,26 @@ func TestMidnight(t *testing.T) {
 	assert.Equal(t, "2026-11-22", day)
 	assert.True(t, end.Equal(time.Date(2026, 11, 23, 0, 0, 0, 0, time.Local)))
 }
+
+// Where summer time begins or ends at midnight, a day ends when the clock
+// first shows another date, and so does the wait for it.
+func TestMidnight_ClockChanges(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"Africa/Cairo", "America/Asuncion", "America/Havana", "America/Nuuk", "America/Santiago", "America/St_Johns", "Asia/Beirut",
+		"Atlantic/Azores", "Europe/Berlin", "Pacific/Apia",
+	} {
+		zone, err := time.LoadLocation(name)
+		require.NoError(t, err)
+		for _, year := range []int{2011, 2025, 2026} {
+			for now := time.Date(year, 1, 1, 0, 0, 30, 0, time.UTC); now.Year() == year; now = now.Add(30 * time.Minute) {
+				end, day := schedule.Midnight(now.In(zone))
+				_, behind := schedule.Midnight(end.In(zone))
+				_, before := schedule.Midnight(end.Add(-time.Second).In(zone))
+				if !end.After(now) || behind <= day || before != day {
+					t.Fatalf("%s ends at %s", now.In(zone), end.In(zone))
+				}
+			}
+		}
+	}
+}

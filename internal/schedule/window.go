@@ -62,14 +62,16 @@ func (w Window) Until(now time.Time) time.Time {
 		return time.Time{}
 	}
 	now = now.Round(0)
+	wall := clock{w.zone}
 	year, month, day := now.In(w.zone).Date()
 	for days := -1; days <= 0; days++ { // it may have begun yesterday
 		end := w.end
 		if end <= w.begin {
 			end += minutesOfDay
 		}
-		from := time.Date(year, month, day+days, 0, w.begin, 0, 0, w.zone)
-		to := time.Date(year, month, day+days, 0, end, 0, 0, w.zone)
+		date := time.Date(year, month, day+days, 0, 0, 0, 0, time.UTC)
+		from := wall.reaches(date.Add(time.Duration(w.begin)*time.Minute), time.Time{})
+		to := wall.reaches(date.Add(time.Duration(end)*time.Minute), from)
 		if !now.Before(from) && now.Before(to) {
 			return to.UTC()
 		}
@@ -77,10 +79,12 @@ func (w Window) Until(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// Midnight returns when the day of a time ends on the machine's wall clock, in
-// UTC, and the day as text that no other day has.
+// Midnight returns when the day of a time ends on the wall clock of its zone,
+// in UTC and always after that time, and the day as text that no other day has.
+// Days later in time have texts that are greater.
 func Midnight(now time.Time) (end time.Time, day string) {
-	local := now.Round(0).Local()
-	year, month, date := local.Date()
-	return time.Date(year, month, date+1, 0, 0, 0, 0, time.Local).UTC(), local.Format(time.DateOnly)
+	now = now.Round(0)
+	year, month, date := now.Date()
+	next := time.Date(year, month, date+1, 0, 0, 0, 0, time.UTC)
+	return clock{now.Location()}.reaches(next, now).UTC(), now.Format(time.DateOnly)
 }
