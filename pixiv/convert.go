@@ -228,42 +228,49 @@ func isFinal(ctx context.Context, err error) bool {
 	return !onPath && !system
 }
 
-// write makes one file, unless it is there: since before the task, or made by
-// an item that a crash kept from its end.
+// write makes one file, unless it is there: since before the task, or recorded by
+// it. A newer one that the task has no record of is an item's that a crash kept
+// from its end, if it has the same bytes, or else somebody's own, which stays.
 func (c conversion) write(ctx context.Context, rt pixivoc.Runtime, root *os.Root, archive *ugoira.Archive, format ugoira.Format, converter *ugoira.Converter) (FileRecord, error) {
 	name, sum := c.Stem+format.Extension(), newMeasured(io.Discard)
-	existing, err := standsUnder(root, name, rt.Task())
+	there, err := stands(ctx, rt, root, name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = replaceFile(rt, name, func(file *os.File) error {
-			described := ugoira.Comic(c.Comic)
-			if _, err := converter.Encode(ctx, archive, file, format, ugoira.Options{Comic: &described}); err != nil {
-				return err
-			}
-			if _, err := file.Seek(0, io.SeekStart); err != nil { // formats are not written from front to back
-				return err
-			}
-			_, err := io.Copy(sum, file)
-			return err
-		})
-	case err == nil:
+	case err != nil:
+	case there.FileInfo != nil && !there.Mode().IsRegular():
+		err = pixivoc.Permanent(pixivoc.ReasonName, fmt.Errorf("write %s: something that is no file stands there", name))
+	case there.FileInfo != nil && (there.recorded || there.older):
 		err = onDisk(sum.copyFrom(root, name))
+	default:
+		encode := func(file *os.File) error { return c.encode(ctx, archive, file, format, converter, sum) }
+		own := name
+		err = placeFile(rt, own, encode, func(root *os.Root) (string, error) {
+			if there.FileInfo == nil {
+				return own, nil
+			}
+			same, err := sum.isIn(root, own)
+			if same || err != nil {
+				return "", err
+			}
+			name = nameBeside(c.Stem, format.Extension(), sum.record(own).Checksum)
+			return name, nil
+		})
 	}
 	record := sum.record(name)
-	record.WorkID, record.URL, record.Existing = c.Work, c.URL, existing
+	record.WorkID, record.URL, record.Existing = c.Work, c.URL, there.older
 	return record, err
 }
 
-// standsUnder says whether the file of that name was there before the task.
-func standsUnder(root *os.Root, name string, task pixivoc.TaskInfo) (existing bool, err error) {
-	info, err := root.Lstat(name)
-	if err != nil {
-		return false, onDisk(err)
+// encode writes one format and measures it.
+func (c conversion) encode(ctx context.Context, archive *ugoira.Archive, file *os.File, format ugoira.Format, converter *ugoira.Converter, sum *measured) error {
+	described := ugoira.Comic(c.Comic)
+	if _, err := converter.Encode(ctx, archive, file, format, ugoira.Options{Comic: &described}); err != nil {
+		return err
 	}
-	if !info.Mode().IsRegular() {
-		return false, pixivoc.Permanent(pixivoc.ReasonName, fmt.Errorf("write %s: something that is no file stands there", name))
+	if _, err := file.Seek(0, io.SeekStart); err != nil { // formats are not written from front to back
+		return err
 	}
-	return info.ModTime().Before(task.CreatedAt), nil
+	_, err := io.Copy(sum, file)
+	return err
 }
 
 // fetch gets the archive another time, under another name, and queues its

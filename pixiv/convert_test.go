@@ -210,6 +210,18 @@ func TestOptions_UgoiraCrash(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "mine", string(text))
 
+	// Nor is one that was made while the task ran: ours lies beside it.
+	require.NoError(t, os.Chtimes(stem+".gif", time.Now(), time.Now()))
+	out, err = stage.Run(t.Context(), rt, item)
+	require.NoError(t, err)
+	text, err = os.ReadFile(stem + ".gif")
+	require.NoError(t, err)
+	assert.Equal(t, "mine", string(text))
+	assert.Regexp(t, `1080_[0-9a-f]{8}\.gif$`, out.Records[0].Key)
+	assert.FileExists(t, filepath.Join(folder, out.Records[0].Key))
+	assert.NoFileExists(t, stem+".gif.part")
+	assert.NotContains(t, string(out.Records[0].Data), `"existing"`)
+
 	// A task that is stopped leaves nothing half-made.
 	stopped, stop := context.WithCancel(t.Context())
 	stop()

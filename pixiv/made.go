@@ -40,6 +40,12 @@ func writeFile(rt pixivoc.Runtime, name string, write func(io.Writer) error) (Fi
 // finds half of it. A file of that name is replaced. The name is below the save
 // path and cannot lead out.
 func replaceFile(rt pixivoc.Runtime, name string, write func(*os.File) error) error {
+	return placeFile(rt, name, write, func(*os.Root) (string, error) { return name, nil })
+}
+
+// placeFile is replaceFile where settle says, when the part of name is whole, what
+// its name is to be; with "" the part is dropped.
+func placeFile(rt pixivoc.Runtime, name string, write func(*os.File) error, settle func(*os.Root) (string, error)) error {
 	for part := range strings.SplitSeq(name, "/") {
 		if err := pixivoc.CheckName(part); err != nil {
 			return pixivoc.Permanent(pixivoc.ReasonName, fmt.Errorf("write %s: %w", name, err))
@@ -53,52 +59,80 @@ func replaceFile(rt pixivoc.Runtime, name string, write func(*os.File) error) er
 	if err := root.MkdirAll(path.Dir(name), 0o777); err != nil {
 		return onDisk(err)
 	}
-	if err := fill(root, name+partSuffix, write); err != nil {
+	final := ""
+	if err = fill(root, name+partSuffix, write); err == nil {
+		final, err = settle(root)
+	}
+	if err != nil || final == "" {
 		_ = root.Remove(name + partSuffix) // the error says more
 		return onDisk(err)
 	}
-	err = root.Rename(name+partSuffix, name)
+	err = root.Rename(name+partSuffix, final)
 	if err == nil {
-		err = syncFolder(root, path.Dir(name))
+		err = syncFolder(root, path.Dir(final))
 	}
 	return onDisk(err)
 }
 
+// standing is what has the name of a file that is to be made.
+type standing struct {
+	fs.FileInfo // nil where nothing has it
+	// recorded says that the task has a record of it, older that it was there before
+	// the task.
+	recorded, older bool
+}
+
+// own says that the task made it, so that it may be replaced.
+func (s standing) own() bool { return s.recorded && !s.older }
+
+// stands looks at what has a name. Its time alone does not tell whose it is.
+func stands(ctx context.Context, rt pixivoc.Runtime, root *os.Root, name string) (standing, error) {
+	info, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return standing{}, nil
+	}
+	if err != nil {
+		return standing{}, onDisk(err)
+	}
+	recorded, err := rt.Recorded(ctx, RecordFile, name)
+	return standing{info, recorded[name], info.ModTime().Before(rt.Task().CreatedAt)}, err
+}
+
 // writeBeside is writeFile where a file of that name may be somebody else's: one
-// that is older than the task is never replaced. The same bytes adopt it; for
+// that the task did not make is never replaced. The same bytes adopt it; for
 // others the checksum is added to the name.
-func writeBeside(rt pixivoc.Runtime, stem, extension string, write func(io.Writer) error) (FileRecord, error) {
-	task := rt.Task()
-	root, err := os.OpenRoot(task.SavePath)
+func writeBeside(ctx context.Context, rt pixivoc.Runtime, stem, extension string, write func(io.Writer) error) (FileRecord, error) {
+	root, err := os.OpenRoot(rt.Task().SavePath)
 	if err != nil {
 		return FileRecord{}, onDisk(err)
 	}
 	defer func() { _ = root.Close() }()
 	name := stem + extension
-	info, err := root.Lstat(name)
+	there, err := stands(ctx, rt, root, name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && !info.ModTime().Before(task.CreatedAt):
-		return writeFile(rt, name, write)
 	case err != nil:
-		return FileRecord{}, onDisk(err)
+		return FileRecord{}, err
+	case there.FileInfo == nil, there.own():
+		return writeFile(rt, name, write)
 	}
 	made := newMeasured(io.Discard)
 	if err := write(made); err != nil {
 		return FileRecord{}, onDisk(err)
 	}
 	record := made.record(name)
-	if info.Mode().IsRegular() && info.Size() == record.Bytes {
-		there := newMeasured(io.Discard)
-		if err := there.copyFrom(root, name); err != nil {
-			return FileRecord{}, onDisk(err)
-		}
-		if there.bytes == made.bytes && there.sum.Sum32() == made.sum.Sum32() {
-			record.Existing = true
-			return record, nil
-		}
+	same, err := made.isIn(root, name)
+	if err != nil {
+		return FileRecord{}, err
 	}
-	return writeFile(rt, stem+"_"+record.Checksum+extension, write)
+	if same {
+		record.Existing = there.older
+		return record, nil
+	}
+	return writeFile(rt, nameBeside(stem, extension, record.Checksum), write)
 }
+
+// nameBeside is the name of a file whose own name somebody else's file has.
+func nameBeside(stem, extension, checksum string) string { return stem + "_" + checksum + extension }
 
 // measured counts what is written through it.
 type measured struct {
@@ -120,6 +154,19 @@ func (m *measured) Write(chunk []byte) (int, error) {
 
 func (m *measured) record(name string) FileRecord {
 	return FileRecord{Path: name, Bytes: m.bytes, Checksum: fmt.Sprintf("%08x", m.sum.Sum32()), ChecksumKind: "crc32c"}
+}
+
+// isIn says whether a file holds what was written.
+func (m *measured) isIn(root *os.Root, name string) (bool, error) {
+	info, err := root.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != m.bytes {
+		return false, onDisk(err)
+	}
+	there := newMeasured(io.Discard)
+	if err := there.copyFrom(root, name); err != nil {
+		return false, onDisk(err)
+	}
+	return there.bytes == m.bytes && there.sum.Sum32() == m.sum.Sum32(), nil
 }
 
 func (m *measured) copyFrom(root *os.Root, name string) error {

@@ -22,8 +22,13 @@ import (
 // saving is a Runtime that knows its save path and nothing else.
 type saving struct {
 	pixivoc.Runtime
-	folder  string
-	created time.Time
+	folder   string
+	created  time.Time
+	recorded map[string]bool // by path
+}
+
+func (s saving) Recorded(context.Context, string, ...string) (map[string]bool, error) {
+	return s.recorded, nil
 }
 
 func (s saving) Task() pixivoc.TaskInfo {
@@ -103,11 +108,11 @@ func TestWriteBeside(t *testing.T) {
 	require.NoError(t, os.WriteFile(mine, []byte("what I wrote"), 0o644))
 	require.NoError(t, os.Chtimes(mine, older, older))
 
-	record, err := writeBeside(rt, "5", ".txt", writes("what I wrote"))
+	record, err := writeBeside(t.Context(), rt, "5", ".txt", writes("what I wrote"))
 	require.NoError(t, err)
 	assert.True(t, record.Existing, "the same bytes adopt the file")
 	for range 2 { // the second time as after a crash
-		record, err = writeBeside(rt, "5", ".txt", writes("what Pixiv has"))
+		record, err = writeBeside(t.Context(), rt, "5", ".txt", writes("what Pixiv has"))
 		require.NoError(t, err)
 		assert.False(t, record.Existing)
 		assert.Equal(t, "5_"+record.Checksum+".txt", record.Path)
@@ -116,14 +121,29 @@ func TestWriteBeside(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "what I wrote", string(text), "what was there stays")
 
+	rt.recorded = map[string]bool{"6.txt": true}
 	for _, content := range []string{"one", "two"} { // the task's own file
-		record, err = writeBeside(rt, "6", ".txt", writes(content))
+		record, err = writeBeside(t.Context(), rt, "6", ".txt", writes(content))
 		require.NoError(t, err)
 		assert.Equal(t, "6.txt", record.Path)
 	}
+	// One that was written while the task ran is as much somebody's own.
+	note := filepath.Join(rt.folder, "8.txt")
+	require.NoError(t, os.WriteFile(note, []byte("a note"), 0o644))
+	record, err = writeBeside(t.Context(), rt, "8", ".txt", writes("what Pixiv has"))
+	require.NoError(t, err)
+	assert.Equal(t, "8_"+record.Checksum+".txt", record.Path)
+	text, err = os.ReadFile(note)
+	require.NoError(t, err)
+	assert.Equal(t, "a note", string(text))
+	record, err = writeBeside(t.Context(), rt, "8", ".txt", writes("a note"))
+	require.NoError(t, err)
+	assert.Equal(t, "8.txt", record.Path)
+	assert.False(t, record.Existing, "a crash kept the task from recording it")
+
 	require.NoError(t, os.Mkdir(filepath.Join(rt.folder, "7.txt"), 0o755))
 	require.NoError(t, os.Chtimes(filepath.Join(rt.folder, "7.txt"), older, older))
-	record, err = writeBeside(rt, "7", ".txt", writes("x"))
+	record, err = writeBeside(t.Context(), rt, "7", ".txt", writes("x"))
 	require.NoError(t, err)
 	assert.Equal(t, "7_"+record.Checksum+".txt", record.Path, "a folder stands there")
 }

@@ -16,9 +16,9 @@ import (
 // saveNovel is SaveNovel: it writes the text as Pixiv has it, and a book. It
 // runs when all pictures are there or have failed for good; the book says where
 // one is missing.
-func saveNovel(_ context.Context, rt pixivoc.Runtime, novel novelFile) (out pixivoc.Output, err error) {
+func saveNovel(ctx context.Context, rt pixivoc.Runtime, novel novelFile) (out pixivoc.Output, err error) {
 	stem := rt.Task().TaskName + "/" + novel.ID.String()
-	text, err := writeBeside(rt, stem, ".txt", func(w io.Writer) error {
+	text, err := writeBeside(ctx, rt, stem, ".txt", func(w io.Writer) error {
 		_, err := io.WriteString(w, novel.Text)
 		return err
 	})
@@ -26,7 +26,7 @@ func saveNovel(_ context.Context, rt pixivoc.Runtime, novel novelFile) (out pixi
 		return out, err
 	}
 	book := novel.book(rt.Task().TaskName)
-	saved, err := writeBeside(rt, stem, ".epub", func(w io.Writer) error {
+	saved, err := writeBeside(ctx, rt, stem, ".epub", func(w io.Writer) error {
 		return epub.Write(w, book, func(name string) (io.ReadCloser, error) { return openSaved(rt, name) })
 	})
 	if err != nil {

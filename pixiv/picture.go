@@ -104,7 +104,7 @@ func (s pictureStage) Run(ctx context.Context, rt pixivoc.Runtime, item pixivoc.
 	case p.Broken != "":
 		err = content(errors.New(p.Broken))
 	case p.Sidecar != "":
-		record, err = run.sidecar()
+		record, err = run.sidecar(ctx)
 	case p.Ugoira:
 		record, err = run.ugoira(ctx)
 	default:

@@ -2,14 +2,13 @@ package pixiv
 
 import (
 	"bytes"
+	"context"
 	_ "embed" // for the schema
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -88,7 +87,7 @@ func isSidecarKey(key string) bool {
 }
 
 // sidecar writes a file beside the pictures of a work.
-func (r pictureRun) sidecar() (FileRecord, error) {
+func (r pictureRun) sidecar(ctx context.Context) (FileRecord, error) {
 	var work Work
 	if err := json.Unmarshal(r.picture.Illust, &work); err != nil {
 		return FileRecord{}, pixivoc.Permanent(pixivoc.ReasonPayload, fmt.Errorf("metadata of work %s: %w", r.picture.Work, err))
@@ -98,11 +97,11 @@ func (r pictureRun) sidecar() (FileRecord, error) {
 		return FileRecord{}, err
 	}
 	task := r.rt.Task()
-	name := r.picture.path(task.TaskName) + sidecarSuffix(r.picture.Sidecar)
-	record, err := keepOlder(task, name, text)
+	stem, suffix := r.picture.path(task.TaskName), sidecarSuffix(r.picture.Sidecar)
+	record, err := keepOlder(ctx, r.rt, stem+suffix)
 	if err == nil && record == nil {
 		var written FileRecord
-		written, err = writeFile(r.rt, name, func(w io.Writer) error {
+		written, err = writeBeside(ctx, r.rt, stem, suffix, func(w io.Writer) error {
 			_, err := w.Write(text)
 			return err
 		})
@@ -116,23 +115,23 @@ func (r pictureRun) sidecar() (FileRecord, error) {
 }
 
 // keepOlder returns the record of a file that stands under the name since before
-// the task, or nil. Such a file is not ours to replace: people write into
-// sidecars too.
-func keepOlder(task pixivoc.TaskInfo, name string, text []byte) (*FileRecord, error) {
-	root, err := os.OpenRoot(task.SavePath)
+// the task, or nil. Such a file is not ours to replace: people write into sidecars
+// too.
+func keepOlder(ctx context.Context, rt pixivoc.Runtime, name string) (*FileRecord, error) {
+	root, err := os.OpenRoot(rt.Task().SavePath)
 	if err != nil {
 		return nil, onDisk(err)
 	}
 	defer func() { _ = root.Close() }()
-	info, err := root.Lstat(name)
+	info, err := stands(ctx, rt, root, name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
 	case err != nil:
-		return nil, onDisk(err)
+		return nil, err
+	case info.FileInfo == nil:
+		return nil, nil
 	case !info.Mode().IsRegular():
 		return nil, pixivoc.Permanent(pixivoc.ReasonName, fmt.Errorf("write %s: something that is no file stands there", name))
-	case !info.ModTime().Before(task.CreatedAt):
+	case !info.older:
 		return nil, nil
 	case info.Size() > maxSidecar:
 		return nil, pixivoc.Permanent(pixivoc.ReasonName, fmt.Errorf("write %s: a file of %d bytes stands there", name, info.Size()))
