@@ -178,17 +178,25 @@ func (g *governor) limit() (until time.Time, why LimitReason) {
 		why = LimitQuietHours
 	}
 	midnight, today := schedule.Midnight(now)
-	if g.most > 0 && g.day == today && g.count >= g.most && midnight.After(until) {
+	if g.most > 0 && g.counts(midnight, today) && g.count >= g.most && midnight.After(until) {
 		return midnight, LimitDailyCap
 	}
 	return until, why
+}
+
+// counts says whether the count is that of a day, which ends at midnight. So is
+// the count of the day after: a clock that was put back, or a journey over the
+// date line, gives no second cap. mu is held.
+func (g *governor) counts(midnight time.Time, day string) bool {
+	_, next := schedule.Midnight(midnight.Local())
+	return g.day == day || g.day == next
 }
 
 // spend counts a request. The count is saved ahead, some requests at a time, so
 // that no crash lets there be more than the cap in a day.
 func (g *governor) spend(ctx context.Context) error {
 	g.mu.Lock()
-	if _, today := schedule.Midnight(g.now()); g.day != today {
+	if midnight, today := schedule.Midnight(g.now()); !g.counts(midnight, today) {
 		g.day, g.count, g.saved = today, 0, 0
 	}
 	day, ahead := g.day, 0

@@ -89,3 +89,29 @@ func TestR5_GovernorModel(t *testing.T) {
 		})
 	})
 }
+
+// A clock that goes back over midnight begins no new count, one that was far
+// ahead does not hold requests back until its day has come.
+func TestGovernor_ClockGoesBack(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 3, 10, 12, 0, 0, 0, time.Local)
+	for _, test := range []struct {
+		days  int // of the clock, after the cap was used up
+		limit bool
+	}{{0, true}, {1, false}, {-1, true}, {-2, false}, {-400, false}} {
+		now := noon
+		g := &governor{store: settings{}, now: func() time.Time { return now }, tell: func(LimitReason, time.Time) {}}
+		if err := g.configure(Env{DailyCap: 3}); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := g.begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now = noon.AddDate(0, 0, test.days)
+		if until, why := g.limit(); (why == LimitDailyCap) != test.limit || test.limit && !until.After(now) {
+			t.Errorf("after %d days: limited until %s for %q", test.days, until, why)
+		}
+	}
+}
