@@ -16,7 +16,8 @@
 //
 // Types returns the task types, named by the constants from SingleWork to
 // UserPictures. What they find is written to records, whose contents are
-// WorkRecord, FileRecord, LinkRecord, NovelRecord, UserRecord and LimitRecord.
+// WorkRecord, FileRecord, LinkRecord, NovelRecord, UserRecord, LimitRecord,
+// SkippedRecord, TombstoneRecord and ListedRecord.
 // Resolve makes the right task of any link.
 //
 // API is the App API with typed answers, for programs that ask it themselves.

@@ -128,6 +128,12 @@ type pageItem struct {
 	Left int `json:"left,omitempty"`
 	// Sweep is set for a search.
 	Sweep *sweep `json:"sweep,omitempty"`
+	// Listing names the listing in RecordListed; "" in items of before there
+	// were any. Top is the first entry of it, 0 when it need not be recorded.
+	// Marked is set from the page on that has a mark.
+	Listing string `json:"listing,omitempty"`
+	Top     ID     `json:"top,omitempty"`
+	Marked  bool   `json:"marked,omitempty"`
 
 	// Work is masked or broken; there is nothing to ask for.
 	Work   ID     `json:"work,omitempty"`
@@ -193,6 +199,7 @@ func (i pageItem) cutOff(rt pixivoc.Runtime, out *pixivoc.Output, cause error) {
 		key = i.User.String()
 	}
 	out.Record(RecordLimit, key, LimitRecord{UserID: i.User, Message: cause.Error()})
+	i.ended(out) // there is no more to be had
 }
 
 // splitByType queues the listing of a user's works anew, by type: Pixiv's limit
@@ -220,6 +227,9 @@ func (i pageItem) splitByType(out *pixivoc.Output) bool {
 // collectPage adds what a page has and queues the page after it. A listing
 // that cannot go on keeps what it found and leaves a failed item.
 func collectPage(ctx context.Context, rt pixivoc.Runtime, out *pixivoc.Output, page *Page, item pageItem, to sink) error {
+	if err := item.findMark(ctx, rt, page); err != nil {
+		return err
+	}
 	known, err := item.atHighWater(ctx, rt, page)
 	if err != nil {
 		return err
@@ -252,6 +262,9 @@ func collectPage(ctx context.Context, rt pixivoc.Runtime, out *pixivoc.Output, p
 			err = errors.Join(err, to.user(out, &page.Users[i]))
 		}
 	}
+	if err == nil && known {
+		item.ended(out)
+	}
 	if err != nil || known || item.Left > 0 && entries >= item.Left {
 		return err
 	}
@@ -278,7 +291,9 @@ func (i pageItem) goOn(out *pixivoc.Output, page *Page) {
 	if query != "" {
 		i.Query, i.Number, i.Last = query, i.Number+1, page.fingerprint()
 		out.QueueTo(StageGetPageUrls, i.key(), i)
+		return
 	}
+	i.ended(out)
 }
 
 // listingKey tells the listings of a task apart.

@@ -136,6 +136,9 @@ func (i pageItem) split(out *pixivoc.Output) bool {
 	rest := from.rest()
 	for _, next := range rest {
 		item := next.item(query)
+		if len(rest) == 1 { // else it cannot be told when both are at their end
+			item.Listing, item.Top, item.Marked = i.Listing, i.Top, i.Marked
+		}
 		out.QueueTo(StageGetPageUrls, item.key(), item)
 	}
 	return len(rest) > 0

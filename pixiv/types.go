@@ -107,8 +107,8 @@ const (
 // Pixiv's next_url by its cursor alone. A task that is opened again reads its
 // lists anew and fetches what is new. One that its schedule opens stops where
 // nothing new is to be seen in a list that begins with the newest (a user's
-// works, bookmarks, the feed, a search by date), but for each tenth time; see
-// Options.FullAuditEvery.
+// works, bookmarks, the feed, a search by date) and that a run before read to its
+// end, but for each tenth time; see Options.FullAuditEvery.
 //
 // What is not to be had becomes a failed item: a work that is gone with
 // pixivoc.ReasonDeleted, one that Pixiv masks with pixivoc.ReasonMasked, one
