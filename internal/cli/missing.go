@@ -2,17 +2,14 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pixivoc/pixivoc"
-	"github.com/pixivoc/pixivoc/pixiv"
 )
 
 // missing are files that were saved and are not there any more, or have another
@@ -30,27 +27,16 @@ type missingFile struct {
 
 // addMissing looks at each file that the tasks saved.
 func (r *report) addMissing(ctx context.Context, tasks []pixivoc.Task) error {
-	for i, task := range tasks {
-		info := r.infos[i]
-		if info.SavePath == "" {
-			continue
+	for file, err := range savedFiles(ctx, tasks) {
+		if err != nil {
+			return err
 		}
-		for record, err := range task.Records(ctx, pixivoc.RecordQuery{Kind: pixiv.RecordFile}) {
-			if err != nil {
-				return err
-			}
-			var file pixivoc.File
-			if err := json.Unmarshal(record.Data, &file); err != nil {
-				return fmt.Errorf("record %d: %w", record.Seq, err)
-			}
-			name := filepath.Join(info.SavePath, filepath.FromSlash(file.Name))
-			stat, err := os.Lstat(name)
-			switch {
-			case err != nil:
-				r.missing.add(info.TID, name, "gone")
-			case stat.Size() != file.Bytes:
-				r.missing.add(info.TID, name, fmt.Sprintf("%d bytes", stat.Size()))
-			}
+		stat, err := os.Lstat(file.path)
+		switch {
+		case err != nil:
+			r.missing.add(file.tid, file.path, "gone")
+		case stat.Size() != file.Bytes && !file.isSidecar():
+			r.missing.add(file.tid, file.path, fmt.Sprintf("%d bytes", stat.Size()))
 		}
 	}
 	return nil

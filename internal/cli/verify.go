@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 
@@ -30,6 +29,10 @@ Each file that is not as it was is named with what is wrong:
   length    it has another length
   rotted    the length is right and the checksum is not
   unread    it cannot be read
+
+Of the files of --metadata, which people write into, each must be there; those with
+other content are counted as edited. Of a picture that replaced another, the last
+one counts.
 
 The exit code is 0 when all files are as they were, 2 when one is not.`
 
@@ -81,7 +84,9 @@ type verification struct {
 	files int
 	bytes int64
 	wrong int
-	err   error
+	// edited counts sidecars with other content.
+	edited int
+	err    error
 }
 
 // checkedFile is a file with what is known of it.
@@ -92,8 +97,11 @@ type checkedFile struct {
 	// Wrong is empty for a file that is as it was.
 	Wrong  string `json:"wrong,omitempty"`
 	Detail string `json:"detail,omitempty"`
+	// Edited says that it is a sidecar with other content than it was saved with.
+	Edited bool `json:"edited,omitempty"`
 
 	checksum, kind string
+	sidecar        bool
 }
 
 // run reads the files of the tasks, so many at a time.
@@ -106,7 +114,7 @@ func (v *verification) run(ctx context.Context, tasks []pixivoc.Task, jobs int) 
 		readers.Go(func() {
 			buffer := make([]byte, 256<<10)
 			for file := range queue {
-				file.compare(ctx, buffer)
+				file.check(ctx, buffer)
 				if ctx.Err() == nil && v.add(file) != nil {
 					cancel()
 				}
@@ -121,28 +129,29 @@ func (v *verification) run(ctx context.Context, tasks []pixivoc.Task, jobs int) 
 
 // offerFiles sends each file that the tasks recorded.
 func offerFiles(ctx context.Context, tasks []pixivoc.Task, queue chan<- checkedFile) error {
-	for _, task := range tasks {
-		info, err := task.Info(ctx)
+	for file, err := range savedFiles(ctx, tasks) {
 		if err != nil {
 			return err
 		}
-		for record, err := range task.Records(ctx, pixivoc.RecordQuery{Kind: pixivoc.RecordFile}) {
-			if err != nil {
-				return err
-			}
-			file, err := decodeRecord[pixivoc.File](record)
-			if err != nil {
-				return err
-			}
-			name := filepath.Join(info.SavePath, filepath.FromSlash(file.Name))
-			select {
-			case queue <- checkedFile{TID: info.TID, Path: name, Bytes: file.Bytes, checksum: file.Checksum, kind: file.ChecksumKind}:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		checked := checkedFile{
+			TID: file.tid, Path: file.path, Bytes: file.Bytes,
+			checksum: file.Checksum, kind: file.ChecksumKind, sidecar: file.isSidecar(),
+		}
+		select {
+		case queue <- checked:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	return nil
+}
+
+// check compares a file. A sidecar that was changed is edited, not wrong.
+func (f *checkedFile) check(ctx context.Context, buffer []byte) {
+	f.compare(ctx, buffer)
+	if f.sidecar && (f.Wrong == "length" || f.Wrong == "rotted") {
+		f.Wrong, f.Detail, f.Edited = "", "", true
+	}
 }
 
 // compare reads a file and notes what is wrong with it.
@@ -152,13 +161,7 @@ func (f *checkedFile) compare(ctx context.Context, buffer []byte) {
 		f.Wrong, f.Detail = "unread", "the record has a checksum of a kind that is not known: "+f.kind
 		return
 	}
-	file, err := os.Open(f.Path)
-	if err != nil {
-		f.fail(err)
-		return
-	}
-	defer func() { _ = file.Close() }()
-	stat, err := file.Stat()
+	stat, err := os.Stat(f.Path) // before it is opened: a pipe would wait for who writes
 	switch {
 	case err != nil:
 		f.fail(err)
@@ -170,6 +173,12 @@ func (f *checkedFile) compare(ctx context.Context, buffer []byte) {
 		f.Wrong, f.Detail = "length", fmt.Sprintf("%d bytes, %d were saved", stat.Size(), f.Bytes)
 		return
 	}
+	file, err := os.Open(f.Path)
+	if err != nil {
+		f.fail(err)
+		return
+	}
+	defer func() { _ = file.Close() }()
 	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, cancelReader{ctx, file}, buffer); err != nil {
 		f.fail(err)
 		return
@@ -218,6 +227,9 @@ func (v *verification) add(file checkedFile) error {
 	if file.Wrong != "" {
 		v.wrong++
 	}
+	if file.Edited {
+		v.edited++
+	}
 	var err error
 	switch {
 	case v.asJSON:
@@ -243,6 +255,9 @@ func (v *verification) end() error {
 		text := fmt.Sprintf("All %s, %s, are as they were saved.\n", plural(v.files, "file", "files"), bytesText(v.bytes))
 		if v.wrong > 0 || v.files == 0 {
 			text = v.text() + ".\n"
+		}
+		if v.edited > 0 {
+			text += plural(v.edited, "file", "files") + " of --metadata edited since.\n"
 		}
 		if err := v.app.print(text); err != nil {
 			return err
