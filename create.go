@@ -199,7 +199,7 @@ func (c *client) reopen(ctx context.Context, stored StoredTask, kind *TaskType) 
 		if stage := kind.nextStage(counts); stage != nil {
 			change.State, change.Stage = new(StateWaitStart), new(stage.Stage.Name())
 			change.Round, change.Idle, change.Error = new(0), new(0), new("")
-			change.FinishedAt, change.Runs = new(time.Time), new(stored.Runs+1)
+			change.FinishedAt, change.Runs, change.BySchedule = new(time.Time), new(stored.Runs+1), new(false)
 		}
 	}
 	if err := c.config.Store.UpdateTask(ctx, stored.TID, change); err != nil {

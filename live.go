@@ -53,6 +53,7 @@ func (t *StoredTask) apply(change TaskChange) {
 	set(&t.Error, change.Error)
 	set(&t.ErrorReason, change.ErrorReason)
 	set(&t.Runs, change.Runs)
+	set(&t.BySchedule, change.BySchedule)
 	set(&t.Schedule, change.Schedule)
 	set(&t.BandwidthLimit, change.BandwidthLimit)
 	set(&t.FinishedAt, change.FinishedAt)
@@ -125,6 +126,7 @@ func infoOf(task StoredTask, counts map[string]ItemCount) TaskInfo {
 		Schedule:       task.Schedule,
 		NextRun:        task.NextRun,
 		Runs:           task.Runs,
+		BySchedule:     task.BySchedule,
 		BandwidthLimit: task.BandwidthLimit,
 		Error:          task.Error,
 		ErrorReason:    task.ErrorReason,

@@ -43,8 +43,9 @@ func nextRun(stored StoredTask) (time.Time, schedule.Schedule) {
 
 // opening is how a task changes that is put into the queue. One whose last run
 // came to its end is to read its lists anew; that it is no longer Seeded makes
-// its run do so, also one after a crash. First items from an Input are kept.
-func opening(stored StoredTask, kind *TaskType) TaskChange {
+// its run do so, also one after a crash. First items from an Input are kept. A
+// run that somebody starts, or goes on with, counts as opened by hand.
+func opening(stored StoredTask, kind *TaskType, bySchedule bool) TaskChange {
 	change := TaskChange{
 		State: new(StateQueued), Error: new(""), ErrorReason: new(""), Idle: new(0), NextRun: new(time.Time),
 	}
@@ -54,6 +55,9 @@ func opening(stored StoredTask, kind *TaskType) TaskChange {
 	}
 	if again || stored.Runs == 0 {
 		change.Runs = new(stored.Runs + 1)
+	}
+	if again || stored.Runs == 0 || !bySchedule {
+		change.BySchedule = &bySchedule
 	}
 	return change
 }
@@ -131,7 +135,7 @@ func (c *client) startDue(ctx context.Context, tid int64) error {
 	if err != nil || stored.NextRun.IsZero() {
 		return err // somebody started or stopped it
 	}
-	return c.startTask(ctx, stored)
+	return c.startTask(ctx, stored, true)
 }
 
 // moveRun notes a time that was corrected because the clock was put back.

@@ -216,6 +216,8 @@ type StoredTask struct {
 	ErrorReason string
 	// Runs counts how often the task was opened.
 	Runs int
+	// BySchedule says that its schedule opened it the last time.
+	BySchedule bool
 	// Bytes is the sum of Commit.Bytes.
 	Bytes int64
 
@@ -234,6 +236,7 @@ type TaskChange struct {
 	Error          *string
 	ErrorReason    *string
 	Runs           *int
+	BySchedule     *bool
 	Schedule       *string
 	BandwidthLimit *int64
 	FinishedAt     *time.Time

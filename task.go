@@ -152,6 +152,9 @@ type TaskInfo struct {
 	// Runs counts how often the task was opened: by its first start, by its
 	// schedule, by Start between two runs, by Reopen, and by Create with its key.
 	Runs int `json:"runs,omitempty"`
+	// BySchedule says that its schedule opened the task the last time, and
+	// nobody started it since.
+	BySchedule bool `json:"by_schedule,omitempty"`
 	// BandwidthLimit is TaskSpec.BandwidthLimit.
 	BandwidthLimit int64 `json:"bandwidth_limit,omitempty"`
 	// Error says why the task ended in Error, or what a running one waits for.

@@ -63,18 +63,18 @@ func (t task) start(ctx context.Context, ready func(StoredTask) (bool, error)) e
 		return err
 	}
 	c.endTrouble()
-	return c.startTask(ctx, stored)
+	return c.startTask(ctx, stored, false)
 }
 
 // startTask puts a task that may run into the queue, for a caller that holds
-// the task's lock.
-func (c *client) startTask(ctx context.Context, stored StoredTask) error {
+// the task's lock. bySchedule says that the schedule of the task does so.
+func (c *client) startTask(ctx context.Context, stored StoredTask, bySchedule bool) error {
 	kind, err := c.taskType(stored.Type)
 	if err != nil {
 		return fmt.Errorf("start task %d: %w", stored.TID, err)
 	}
 	if j, _ := c.queue.find(stored.TID); j == nil || stored.State != StateQueued {
-		change := opening(stored, kind)
+		change := opening(stored, kind, bySchedule)
 		if err := c.config.Store.UpdateTask(ctx, stored.TID, change); err != nil {
 			return fmt.Errorf("start task %d: %w", stored.TID, notFound(err))
 		}

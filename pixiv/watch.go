@@ -15,12 +15,13 @@ const fullAuditEvery = 10
 // maxAuditEvery bounds Options.FullAuditEvery.
 const maxAuditEvery = 1000
 
-// audits says whether this run of a task reads its lists to the end. What a list
+// audits says whether this run of a task reads its lists to the end, as all do
+// that were not opened by a schedule. What a list
 // gets behind its newest entries, such as a work that was private before, is
 // found by these runs. They fall on different runs for different tasks, so that
 // many tasks with one schedule are not audited at once.
 func audits(task pixivoc.TaskInfo, raw json.RawMessage) (bool, error) {
-	if task.Schedule == "" || task.Runs < 2 {
+	if !task.BySchedule || task.Runs < 2 {
 		return true, nil
 	}
 	var options struct {

@@ -61,3 +61,43 @@ func TestWatch_ReadsOnWhereAListBrokeOff(t *testing.T) {
 		require.NoError(t, w.task.Stop(t.Context()))
 	})
 }
+
+// Who starts a task by hand between two runs of its schedule gets all of the
+// list read, whichever way it is started.
+func TestWatch_ByHandReadsAll(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*testing.T, pixivoc.Task){
+		"start":  func(t *testing.T, task pixivoc.Task) { require.NoError(t, task.Start(t.Context())) },
+		"reopen": func(t *testing.T, task pixivoc.Task) { require.NoError(t, task.Reopen(t.Context())) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				server := pixivtest.NewUnstartedServer(pixivtest.Config{PageSize: 5})
+				defer server.Close()
+				for i := range int64(20) {
+					server.AddWork(pixivtest.Work{ID: 101 + 2*i})
+				}
+				w := watch(t, server, "/v1/user/illusts", pixivoc.TaskSpec{
+					Type: pixiv.UserWorks, Keyword: fmt.Sprint(server.Users()[0].ID), Options: options(t, pixiv.Options{FullAuditEvery: 1000}),
+				})
+				w.run(1000)
+				pages, _ := w.run(1000)
+				assert.Equal(t, 1, pages, "opened by the schedule")
+				info, err := w.task.Wait(t.Context())
+				require.NoError(t, err)
+				assert.True(t, info.BySchedule)
+				_, seen := pagesSince(server, w.list, 0)
+				server.AddWork(pixivtest.Work{ID: 102}) // far down the list
+				start(t, w.task)
+				info, err = w.task.Wait(t.Context())
+				require.NoError(t, err)
+				assert.False(t, info.BySchedule)
+				pages, _ = pagesSince(server, w.list, seen)
+				assert.Equal(t, 5, pages, "opened by hand")
+				assert.Equal(t, 21, countRecords(t, w.task, pixiv.RecordWork))
+				require.NoError(t, w.task.Stop(t.Context()))
+			})
+		})
+	}
+}

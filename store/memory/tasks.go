@@ -113,6 +113,7 @@ func (s *Store) UpdateTask(ctx context.Context, tid int64, change pixivoc.TaskCh
 	set(&t.Error, change.Error)
 	set(&t.ErrorReason, change.ErrorReason)
 	set(&t.Runs, change.Runs)
+	set(&t.BySchedule, change.BySchedule)
 	set(&t.Schedule, change.Schedule)
 	set(&t.BandwidthLimit, change.BandwidthLimit)
 	set(&t.FinishedAt, change.FinishedAt)

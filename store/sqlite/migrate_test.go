@@ -20,7 +20,7 @@ import (
 )
 
 // realVersion is the number of real migrations.
-const realVersion = 3
+const realVersion = 4
 
 // nextSchema is the real schema with two made-up versions after it.
 func nextSchema(t testing.TB) fs.FS {
@@ -260,7 +260,7 @@ func TestP9_UpgradeFindsFiles(t *testing.T) {
 	}
 	require.NoError(t, commitAll(t.Context(), store, commit))
 	require.NoError(t, store.Close())
-	rawExec(t, path, "DROP INDEX records_path", "ALTER TABLE records DROP COLUMN path", "PRAGMA user_version=2")
+	rawExec(t, path, "DROP INDEX records_path", "ALTER TABLE records DROP COLUMN path", "ALTER TABLE tasks DROP COLUMN by_schedule", "PRAGMA user_version=2")
 	store = openStore(t, path, sqlite.Options{})
 	found, err := store.RecordedFiles(t.Context(), "/p", 0, []string{"t/ä.jpg", "7", "0", ""})
 	require.NoError(t, err)

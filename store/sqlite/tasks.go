@@ -16,18 +16,18 @@ import (
 const (
 	taskColumns = `t.tid, coalesce(t.key, ''), t.name, t.type, t.keyword, t.save_path, coalesce(g.name, ''), t.options,
 		t.state, t.seeded, t.stage, t.round, t.idle, t.error, t.bytes, t.created_at, t.finished_at,
-		t.schedule, t.next_run, t.runs, t.from_input, t.bandwidth_limit, t.error_reason
+		t.schedule, t.next_run, t.runs, t.from_input, t.bandwidth_limit, t.error_reason, t.by_schedule
 		FROM tasks t LEFT JOIN groups g ON g.id = t.group_id `
 	insertTask = `INSERT INTO tasks (tid, key, name, type, keyword, save_path, group_id, options,
 		state, seeded, stage, round, idle, error, bytes, created_at, finished_at,
-		schedule, next_run, runs, from_input, bandwidth_limit, error_reason)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		schedule, next_run, runs, from_input, bandwidth_limit, error_reason, by_schedule)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	// A parameter that is NULL keeps the column.
 	updateTask = `UPDATE tasks SET state=coalesce(?, state), seeded=coalesce(?, seeded), stage=coalesce(?, stage),
 		round=coalesce(?, round), idle=coalesce(?, idle), error=coalesce(?, error),
 		finished_at=coalesce(?, finished_at), schedule=coalesce(?, schedule), next_run=coalesce(?, next_run),
 		runs=coalesce(?, runs), bandwidth_limit=coalesce(?, bandwidth_limit),
-		error_reason=coalesce(?, error_reason) WHERE tid=?`
+		error_reason=coalesce(?, error_reason), by_schedule=coalesce(?, by_schedule) WHERE tid=?`
 )
 
 // CreateTask implements pixivoc.TaskStore.
@@ -90,7 +90,7 @@ func (tx *transaction) createTask(task pixivoc.StoredTask, items []pixivoc.Item)
 	_, err := tx.conn.exec(insertTask, task.TID, key, task.Name, task.Type, task.Keyword, task.SavePath, group,
 		[]byte(task.Options), string(task.State), task.Seeded, task.Stage, int64(task.Round), int64(task.Idle),
 		task.Error, task.Bytes, stamp(task.CreatedAt), stamp(task.FinishedAt),
-		task.Schedule, stamp(task.NextRun), int64(task.Runs), task.FromInput, task.BandwidthLimit, task.ErrorReason)
+		task.Schedule, stamp(task.NextRun), int64(task.Runs), task.FromInput, task.BandwidthLimit, task.ErrorReason, task.BySchedule)
 	if err != nil {
 		return pixivoc.StoredTask{}, false, err
 	}
@@ -146,7 +146,7 @@ func (s *Store) selectTasks(ctx context.Context, where string, values ...any) ([
 			var created, finished, next int64
 			err := rows.Scan(&t.TID, &t.Key, &t.Name, &t.Type, &t.Keyword, &t.SavePath, &t.Group, (*[]byte)(&t.Options),
 				&t.State, &t.Seeded, &t.Stage, &t.Round, &t.Idle, &t.Error, &t.Bytes, &created, &finished,
-				&t.Schedule, &next, &t.Runs, &t.FromInput, &t.BandwidthLimit, &t.ErrorReason)
+				&t.Schedule, &next, &t.Runs, &t.FromInput, &t.BandwidthLimit, &t.ErrorReason, &t.BySchedule)
 			if err != nil {
 				return err
 			}
@@ -174,7 +174,7 @@ func (s *Store) UpdateTask(ctx context.Context, tid int64, change pixivoc.TaskCh
 		given(change.Seeded, value), given(change.Stage, value), given(change.Round, number), given(change.Idle, number),
 		given(change.Error, value), given(change.FinishedAt, moment), given(change.Schedule, value),
 		given(change.NextRun, moment), given(change.Runs, number), given(change.BandwidthLimit, value),
-		given(change.ErrorReason, value), tid,
+		given(change.ErrorReason, value), given(change.BySchedule, value), tid,
 	}
 	err := s.submit(ctx, &operation{write: true, run: func(tx *transaction) error {
 		changed, err := tx.conn.exec(updateTask, values...)

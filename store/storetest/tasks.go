@@ -39,7 +39,7 @@ func testCreateTask(f *fixture) {
 		Key: "key", Name: "作品 of a user", Type: "UserWorks", Keyword: "123456", SavePath: "/save/päth",
 		Group: "group", Options: json.RawMessage(`{"a":[1,2]}`), State: pixivoc.StateStopped, Seeded: true,
 		Stage: "one", Round: 3, Idle: 2, Error: "text", Bytes: 1 << 40, FinishedAt: finished,
-		Schedule: "every 6h", NextRun: finished.Add(6 * time.Hour), Runs: 7, FromInput: true, BandwidthLimit: 1 << 20, ErrorReason: "account",
+		Schedule: "every 6h", NextRun: finished.Add(6 * time.Hour), Runs: 7, BySchedule: true, FromInput: true, BandwidthLimit: 1 << 20, ErrorReason: "account",
 	}
 	stored, existed, err := f.store.CreateTask(ctx, want, items("one", "a", "b", "a"))
 	f.ok(err)
@@ -204,6 +204,7 @@ func testUpdateTask(f *fixture) {
 		{pixivoc.TaskChange{FinishedAt: new(finished)}, func() { want.FinishedAt = finished }},
 		{pixivoc.TaskChange{ErrorReason: new("account")}, func() { want.ErrorReason = "account" }},
 		{pixivoc.TaskChange{Runs: new(3)}, func() { want.Runs = 3 }},
+		{pixivoc.TaskChange{BySchedule: new(true)}, func() { want.BySchedule = true }},
 		{pixivoc.TaskChange{Schedule: new("every 6h")}, func() { want.Schedule = "every 6h" }},
 		{pixivoc.TaskChange{NextRun: new(finished.Add(time.Hour))}, func() { want.NextRun = finished.Add(time.Hour) }},
 		{pixivoc.TaskChange{BandwidthLimit: new(int64(4096))}, func() { want.BandwidthLimit = 4096 }},
