@@ -53,9 +53,10 @@ formats that somebody chose otherwise are counted and passed over.`,
 file for.`,
 			"  pixivoc import pixivutil2 db.sqlite", readPixivUtil2),
 		a.importFrom("folder DIR", "Read a folder of files named ID_pN", `Look for files named ID_pN.jpg (png, gif) and ID_ugoira*.zip, in the folder and
-all folders below; text before the id and behind the page does not matter, as in
-"title_59580629_p0.png". Each one is read and decoded: a broken one is named and
-not taken.`,
+all folders below; text before the id does not matter, as in
+"title_59580629_p0.png". Previews, as ID_p0_master1200.jpg, are no originals and
+are passed over. Each file is read and decoded: a broken one is named and not
+taken. Symbolic links in the folder are counted and not followed.`,
 			"  pixivoc import folder ~/Pictures/pixiv", readFolder),
 		a.importFrom("archive FILE", "Read what export --archive wrote", `Read the archive of another data folder, as "pixivoc export --archive" writes it
 in JSON Lines.`,
@@ -66,8 +67,10 @@ in JSON Lines.`,
 
 // importCount is what became of what an import read.
 type importCount struct {
-	foreign int // entries that name no picture of Pixiv
-	broken  int // files that are no whole pictures
+	foreign int    // entries that name no picture of Pixiv
+	broken  int    // files that are no whole pictures
+	links   int    // symbolic links, which are not followed
+	hint    string // for who gets nothing
 	told    func(string)
 }
 
@@ -109,6 +112,12 @@ func (a *app) runImport(ctx context.Context, s *session, name string, read impor
 	}
 	if count.broken > 0 {
 		text += fmt.Sprintf(" %s not taken.", plural(count.broken, "broken file", "broken files"))
+	}
+	if count.links > 0 {
+		text += fmt.Sprintf(" %s not followed.", plural(count.links, "symbolic link", "symbolic links"))
+	}
+	if done.Read+count.broken == 0 && count.hint != "" {
+		text += " " + count.hint
 	}
 	if ctx.Err() != nil {
 		return &exitError{ExitInterrupted, fmt.Errorf("interrupted; %s What was read stays", text)}

@@ -72,15 +72,16 @@ func eachRow(ctx context.Context, name, query string, scan func(*sql.Rows) ([]st
 // galleryDLEntry is an entry of gallery-dl for a picture of Pixiv: the category,
 // perhaps the list it was found in (bookmarks f_ID_, rankings r_MODE_DAY_,
 // searches s_WORDS_), the id, the page of a work with several, the extension.
-var galleryDLEntry = regexp.MustCompile(`^pixiv(?:.*_)?([1-9][0-9]{0,18})(?:_p([0-9]{1,4}))?\.[A-Za-z0-9]{2,5}$`)
+// Novels, avatars and texts have entries too.
+var galleryDLEntry = regexp.MustCompile(`^pixiv(?:f_[0-9]+_|r_.+_|s_.+_)?([1-9][0-9]{0,18})(?:_p([0-9]{1,4}))?\.(?:(jpg|jpeg|png|gif|webp)|zip|webm|mp4)$`)
 
 func readGalleryDL(ctx context.Context, name string, count *importCount) iter.Seq2[pixivoc.ArchiveEntry, error] {
 	return rows(ctx, name, "SELECT entry FROM archive", func(row *sql.Rows) ([]string, error) {
-		var entry string
+		var entry sql.NullString
 		if err := row.Scan(&entry); err != nil {
 			return nil, err
 		}
-		key, ok := galleryDLKey(entry)
+		key, ok := galleryDLKey(entry.String)
 		if !ok {
 			count.foreign++
 			return nil, nil
@@ -98,7 +99,7 @@ func galleryDLKey(entry string) (string, bool) {
 	if found[2] != "" {
 		page, _ = strconv.Atoi(found[2])
 	}
-	return archiveKey(found[1], page, strings.HasSuffix(entry, ".zip"))
+	return archiveKey(found[1], page, found[3] == "")
 }
 
 // maxPages is more than a work of Pixiv has.
@@ -111,16 +112,17 @@ SELECT image_id, page FROM pixiv_manga_image WHERE coalesce(save_name, '') NOT I
 UNION ALL
 SELECT image_id, 0 FROM pixiv_master_image
 WHERE coalesce(save_name, '') NOT IN ('', 'N/A')
-AND image_id NOT IN (SELECT image_id FROM pixiv_manga_image)`
+AND NOT EXISTS (SELECT 1 FROM pixiv_manga_image AS page WHERE page.image_id = pixiv_master_image.image_id)`
 
 func readPixivUtil2(ctx context.Context, name string, count *importCount) iter.Seq2[pixivoc.ArchiveEntry, error] {
 	return rows(ctx, name, pixivUtil2Query, func(row *sql.Rows) ([]string, error) {
-		var id, page int64
-		if err := row.Scan(&id, &page); err != nil {
+		var id, digits sql.NullString // SQLite keeps anything in any column
+		if err := row.Scan(&id, &digits); err != nil {
 			return nil, err
 		}
-		key, ok := archiveKey(strconv.FormatInt(id, 10), int(min(page, maxPages)), false)
-		if !ok || page > maxPages {
+		page, err := strconv.Atoi(digits.String)
+		key, ok := archiveKey(id.String, page, false)
+		if !ok || err != nil || page > maxPages {
 			count.foreign++
 			return nil, nil
 		}

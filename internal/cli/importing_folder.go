@@ -22,8 +22,13 @@ import (
 )
 
 // pictureFile is the name of a file that holds a page of a work, or an
-// animation.
-var pictureFile = regexp.MustCompile(`(?i)(?:^|[^0-9])([1-9][0-9]{0,18})_(?:p([0-9]{1,4})(?:[^0-9].*)?\.(?:jpe?g|png|gif)|ugoira[^.]*\.zip)$`)
+// animation. Behind the page nothing stands but the number of a copy, " (1)", and
+// what pixivoc writes there for a revision: _master1200 and the like are
+// previews.
+var pictureFile = regexp.MustCompile(`(?i)^(|.*[^0-9])([1-9][0-9]{0,18})_(?:p([0-9]{1,4})(?:_r[0-9]{14})?(?: \([0-9]{1,3}\))?\.(?:jpe?g|png|gif)|ugoira(?:[0-9]+x[0-9]+)?(?:_again)?(?: \([0-9]{1,3}\))?\.zip)$`)
+
+// dayBefore is the year and the month before the day of a date, which is no work.
+var dayBefore = regexp.MustCompile(`[0-9]{4}([-._ ])[0-9]{1,2}[-._ ]$`)
 
 // maxDecodedPixels bounds what is decoded; the largest picture of Pixiv has
 // less.
@@ -31,7 +36,13 @@ const maxDecodedPixels = 200_000_000
 
 func readFolder(ctx context.Context, folder string, count *importCount) iter.Seq2[pixivoc.ArchiveEntry, error] {
 	return func(yield func(pixivoc.ArchiveEntry, error) bool) {
-		err := filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+		count.hint = "No file there is named ID_pN or ID_ugoira, as pixivoc and Pixiv name them."
+		folder, err := filepath.EvalSymlinks(folder) // of links, a walk sees no more than that
+		if err != nil {
+			yield(pixivoc.ArchiveEntry{}, err)
+			return
+		}
+		err = filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
 			switch {
 			case ctx.Err() != nil:
 				return ctx.Err()
@@ -40,6 +51,9 @@ func readFolder(ctx context.Context, folder string, count *importCount) iter.Seq
 			case err != nil:
 				count.broken++
 				count.told("not read: " + err.Error())
+				return nil
+			case entry.Type()&fs.ModeSymlink != 0:
+				count.links++
 				return nil
 			case !entry.Type().IsRegular():
 				return nil
@@ -74,11 +88,15 @@ func pictureKey(name string) (string, bool) {
 	if found == nil {
 		return "", false
 	}
-	page := 0
-	if found[2] != "" {
-		page, _ = strconv.Atoi(found[2])
+	before, id, digits := found[1], found[2], found[3]
+	if len(id) <= 2 && dayBefore.MatchString(before) {
+		return "", false
 	}
-	return archiveKey(found[1], page, found[2] == "")
+	page := 0
+	if digits != "" {
+		page, _ = strconv.Atoi(digits)
+	}
+	return archiveKey(id, page, digits == "")
 }
 
 // decodeWhole says whether a file holds a whole picture, or a whole archive of
@@ -106,7 +124,8 @@ func decodeWhole(name string) error {
 	return err
 }
 
-// readWholeZip reads each entry, which checks its checksum.
+// readWholeZip reads each entry, which checks its checksum, and wants a picture
+// of each but the table of frames.
 func readWholeZip(name string) (err error) {
 	const maxEntries, maxBytes = 2000, 1 << 30
 	archive, err := zip.OpenReader(name)
@@ -114,16 +133,22 @@ func readWholeZip(name string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, archive.Close()) }()
-	if len(archive.File) == 0 || len(archive.File) > maxEntries {
-		return fmt.Errorf("has %d frames", len(archive.File))
+	left, frames := int64(maxBytes), 0
+	if len(archive.File) > maxEntries {
+		return fmt.Errorf("has %d entries", len(archive.File))
 	}
-	left := int64(maxBytes)
 	for _, entry := range archive.File {
+		if entry.Name != animationTable {
+			frames++
+		}
 		n, err := readEntry(entry, left)
 		if err != nil {
 			return fmt.Errorf("frame %s: %w", printable(entry.Name), err)
 		}
 		left -= n
+	}
+	if frames == 0 {
+		return errors.New("has no frames")
 	}
 	return nil
 }
@@ -134,9 +159,15 @@ func readEntry(entry *zip.File, limit int64) (int64, error) {
 		return 0, err
 	}
 	defer func() { _ = frame.Close() }()
-	n, err := io.Copy(io.Discard, io.LimitReader(frame, limit+1))
-	if err == nil && n > limit {
+	counted := &io.LimitedReader{R: frame, N: limit + 1}
+	if entry.Name != animationTable {
+		if _, _, err := image.DecodeConfig(counted); err != nil {
+			return 0, err
+		}
+	}
+	_, err = io.Copy(io.Discard, counted)
+	if err == nil && counted.N == 0 {
 		err = errors.New("the frames are too large")
 	}
-	return n, err
+	return limit + 1 - counted.N, err
 }

@@ -112,7 +112,7 @@ func (c *conversion) frames(found savedUgoira, in io.ReaderAt, size int64) ([]ug
 	}
 	var frames []ugoira.Frame
 	for _, entry := range entries.File {
-		if entry.Name == "animation.json" {
+		if entry.Name == animationTable {
 			return readAnimation(entry)
 		}
 		frames = append(frames, ugoira.Frame{File: entry.Name, Delay: time.Duration(c.delay)})
@@ -123,6 +123,10 @@ func (c *conversion) frames(found savedUgoira, in io.ReaderAt, size int64) ([]ug
 	slices.SortFunc(frames, func(a, b ugoira.Frame) int { return strings.Compare(a.File, b.File) })
 	return frames, nil
 }
+
+// animationTable is the entry of an archive that other programs put the times of
+// its frames into.
+const animationTable = "animation.json"
 
 // readAnimation reads the table that other programs put into an archive: the
 // list of frames as Pixiv gives it, or an object with it.
