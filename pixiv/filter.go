@@ -75,6 +75,11 @@ func ParseFilter(text string) (*Filter, error) {
 	if _, _, err := f.Match(sampleWork(), time.Unix(0, 0)); err != nil {
 		return nil, err
 	}
+	for what, work := range map[string]*Work{"work without tags": {}, "novel": {Type: TypeNovel, Tags: sampleWork().Tags}} {
+		if _, _, err := f.Match(work, time.Unix(0, 0)); err != nil {
+			return nil, fmt.Errorf("cannot be told of a %s: %w", what, err)
+		}
+	}
 	return f, nil
 }
 

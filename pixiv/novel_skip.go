@@ -24,12 +24,11 @@ func (s *saver) queueNovel(ctx context.Context, rt pixivoc.Runtime, out *pixivoc
 		if err != nil {
 			return err
 		}
-		skipped, err := settings.skipsNovel(out, novel)
-		if err == nil && !skipped {
-			skipped, err = settings.skipsArchived(ctx, rt, out, novel.ID)
-		}
-		if err != nil {
-			return err
+		skipped := settings.skipsNovel(out, novel)
+		if !skipped {
+			if skipped, err = settings.skipsArchived(ctx, rt, out, novel.ID); err != nil {
+				return err
+			}
 		}
 		if skipped {
 			out.Record(RecordNovel, novel.ID.String(), novelRecord(novel))
@@ -41,14 +40,14 @@ func (s *saver) queueNovel(ctx context.Context, rt pixivoc.Runtime, out *pixivoc
 }
 
 // skipsNovel says whether a novel is not wanted, and records by which rule.
-func (s *settings) skipsNovel(out *pixivoc.Output, novel *Novel) (bool, error) {
-	skipped, err := s.works.refuses(novel.asWork(), time.Now())
-	if skipped == nil || err != nil {
-		return false, err
+func (s *settings) skipsNovel(out *pixivoc.Output, novel *Novel) bool {
+	skipped := s.works.refuses(novel.asWork(), time.Now())
+	if skipped == nil {
+		return false
 	}
 	skipped.WorkID, skipped.NovelID = 0, novel.ID
 	out.Record(RecordSkipped, novelKey(novel.ID), skipped)
-	return true, nil
+	return true
 }
 
 // skipsArchived says whether a novel is in the archive and to be left out then.

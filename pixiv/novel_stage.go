@@ -90,9 +90,9 @@ func (s *saver) getNovel(ctx context.Context, rt pixivoc.Runtime, item novelItem
 	if kind, hidden := novel.Masked(); hidden {
 		return out, maskedNovel(novel.ID, kind)
 	}
-	if skipped, err := settings.skipsNovel(&out, &novel); skipped || err != nil {
+	if settings.skipsNovel(&out, &novel) {
 		out.Record(RecordNovel, novel.ID.String(), novelRecord(&novel))
-		return out, err
+		return out, nil
 	}
 	text, err := api.NovelText(ctx, item.ID)
 	if err != nil {

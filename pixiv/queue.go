@@ -21,12 +21,7 @@ func queueWork(ctx context.Context, rt pixivoc.Runtime, s *settings, out *pixivo
 		return nil
 	}
 	recordWork(out, work)
-	skipped, err := s.works.refuses(work, time.Now())
-	if err != nil {
-		out.QueueTo(StageDownloadPicture, work.ID.String(), picture{Work: work.ID, Broken: "filter: " + err.Error()})
-		return nil
-	}
-	if skipped != nil {
+	if skipped := s.works.refuses(work, time.Now()); skipped != nil {
 		out.Record(RecordSkipped, work.ID.String(), skipped)
 		return nil
 	}

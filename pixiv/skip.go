@@ -17,7 +17,9 @@ const RecordSkipped = "skipped"
 
 // Values of SkippedRecord.Rule.
 const (
-	RuleFilter       = "filter"        // Options.Filter; Detail is the part that it failed
+	// RuleFilter is Options.Filter; Detail is the part that it failed, or
+	// "cannot be told: " and the error of a filter that fails on the work.
+	RuleFilter       = "filter"
 	RuleBlockedUsers = "blocked_users" // Options.BlockedUsers; Detail is the user
 	RuleBlockedTags  = "blocked_tags"  // Options.BlockedTags; Detail is the tag
 	RulePages        = "pages"         // Options.Pages chooses none of its pages
@@ -69,26 +71,30 @@ func newSelection(o *Options) (s selection, err error) {
 	return s, nil
 }
 
-// refuses returns the rule that a work falls under, or nil when it is wanted.
-func (s *selection) refuses(work *Work, at time.Time) (*SkippedRecord, error) {
+// refuses returns the rule that a work falls under, or nil when it is wanted. A
+// work that the filter fails on is not wanted.
+func (s *selection) refuses(work *Work, at time.Time) *SkippedRecord {
 	if _, found := slices.BinarySearch(s.users, work.User.ID); found {
-		return &SkippedRecord{WorkID: work.ID, Rule: RuleBlockedUsers, Detail: work.User.ID.String()}, nil
+		return &SkippedRecord{WorkID: work.ID, Rule: RuleBlockedUsers, Detail: work.User.ID.String()}
 	}
 	for _, tag := range work.Tags {
 		for _, blocked := range s.tags {
 			if strings.EqualFold(blocked, tag.Name) || strings.EqualFold(blocked, tag.TranslatedName) {
-				return &SkippedRecord{WorkID: work.ID, Rule: RuleBlockedTags, Detail: blocked}, nil
+				return &SkippedRecord{WorkID: work.ID, Rule: RuleBlockedTags, Detail: blocked}
 			}
 		}
 	}
 	if s.filter == nil {
-		return nil, nil
+		return nil
 	}
 	wanted, rule, err := s.filter.Match(work, at)
-	if wanted || err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		rule = "cannot be told: " + err.Error()
+	case wanted:
+		return nil
 	}
-	return &SkippedRecord{WorkID: work.ID, Rule: RuleFilter, Detail: rule}, nil
+	return &SkippedRecord{WorkID: work.ID, Rule: RuleFilter, Detail: rule}
 }
 
 // Work returns the work as it was when it was recorded, with everything that
@@ -112,7 +118,7 @@ func (r *WorkRecord) Work() (*Work, error) {
 
 // SelectWorks lists the works that a task recorded and that pass a filter, as
 // they were when they were recorded, page by page and without asking Pixiv. A
-// nil filter passes all.
+// nil filter passes all; a work that the filter fails on does not pass.
 func SelectWorks(ctx context.Context, task pixivoc.Task, filter *Filter) iter.Seq2[WorkRecord, error] {
 	return func(yield func(WorkRecord, error) bool) {
 		for record, err := range task.Records(ctx, pixivoc.RecordQuery{Kind: RecordWork}) {
@@ -141,7 +147,7 @@ func (f *Filter) matchRecord(record *WorkRecord, at time.Time) (bool, error) {
 		return false, err
 	}
 	wanted, _, err := f.Match(work, at)
-	return wanted, err
+	return wanted && err == nil, nil
 }
 
 // ruleOf reads the rule of a SkippedRecord.
