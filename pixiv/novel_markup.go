@@ -16,22 +16,64 @@ var (
 	inlineMark = regexp.MustCompile(`\[\[rb:([^>\]]*?) *> *([^\]]*?)\]\]|\[\[jumpuri:([^>\]]*?) *> *([^\]]*?)\]\]|\[jump:([0-9]{1,6})\]`)
 )
 
-// novelPages turns the text of a novel into the pages of a book. name gives the
-// name of a picture by its mark: "pixivimage:1-2" or "uploadedimage:3".
-func novelPages(text string, name func(mark string) string) []epub.Page {
-	pages := []epub.Page{{}}
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	for line := range strings.SplitSeq(text, "\n") {
-		pages = addLine(pages, line, name)
-	}
-	return pages
+// What a novel may ask for, by far more than people write: each page is a file of
+// the book, each picture at least one request. Marks beyond it are text.
+const (
+	maxNovelPages    = 5000
+	maxNovelPictures = 1000
+)
+
+// novelReader turns the text of a novel into the pages of a book.
+type novelReader struct {
+	// name gives the name of a picture by its mark: "pixivimage:1-2" or
+	// "uploadedimage:3".
+	name     func(mark string) string
+	pages    []epub.Page
+	pictures map[string]bool // by mark
+	// beyond counts the marks that are text because there are too many.
+	beyond int
 }
 
-func addLine(pages []epub.Page, line string, name func(string) string) []epub.Page {
-	add := func(block epub.Block) {
-		last := &pages[len(pages)-1]
-		last.Blocks = append(last.Blocks, block)
+func novelPages(text string, name func(mark string) string) (pages []epub.Page, beyond int) {
+	r := novelReader{name: name, pages: []epub.Page{{}}, pictures: map[string]bool{}}
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	for line := range strings.SplitSeq(text, "\n") {
+		r.line(line)
 	}
+	return r.pages, r.beyond
+}
+
+func (r *novelReader) add(block epub.Block) {
+	last := &r.pages[len(r.pages)-1]
+	last.Blocks = append(last.Blocks, block)
+}
+
+// page begins a page, picture shows one; the mark is text where there are too
+// many.
+func (r *novelReader) page(mark string) {
+	if len(r.pages) == maxNovelPages {
+		r.asText(mark)
+		return
+	}
+	r.pages = append(r.pages, epub.Page{})
+}
+
+func (r *novelReader) picture(mark string) {
+	inside := strings.Trim(mark, "[]")
+	if !r.pictures[inside] && len(r.pictures) == maxNovelPictures {
+		r.asText(mark)
+		return
+	}
+	r.pictures[inside] = true
+	r.add(epub.Picture{Name: r.name(inside), Text: inside})
+}
+
+func (r *novelReader) asText(mark string) {
+	r.beyond++
+	r.add(epub.Paragraph{Inlines: []epub.Inline{epub.Text(mark)}})
+}
+
+func (r *novelReader) line(line string) {
 	marked := false
 	for {
 		at := blockMark.FindStringSubmatchIndex(line)
@@ -48,23 +90,21 @@ func addLine(pages []epub.Page, line string, name func(string) string) []epub.Pa
 			after = rest
 		}
 		if before != "" {
-			add(epub.Paragraph{Inlines: inlinesOf(before)})
+			r.add(epub.Paragraph{Inlines: inlinesOf(before)})
 		}
 		switch {
 		case mark == "[newpage]":
-			pages = append(pages, epub.Page{})
+			r.page(mark)
 		case mark == "[chapter:":
-			add(epub.Heading{Inlines: inlinesOf(title)})
+			r.add(epub.Heading{Inlines: inlinesOf(title)})
 		default:
-			mark = strings.Trim(mark, "[]")
-			add(epub.Picture{Name: name(mark), Text: mark})
+			r.picture(mark)
 		}
 		line, marked = after, true
 	}
 	if line != "" || !marked {
-		add(epub.Paragraph{Inlines: inlinesOf(line)})
+		r.add(epub.Paragraph{Inlines: inlinesOf(line)})
 	}
-	return pages
 }
 
 // cutMark cuts at the bracket that ends a mark; brackets inside come in pairs.

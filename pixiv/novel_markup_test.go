@@ -2,6 +2,7 @@ package pixiv
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"io/fs"
 	"strings"
@@ -37,11 +38,34 @@ func TestNovelPages(t *testing.T) {
 		"[[jumpuri:t > javascript:alert(1)]]":        {{text("t (javascript:alert(1))")}},
 	} {
 		var have [][]epub.Block
-		for _, page := range novelPages(markup, func(mark string) string { return "<" + mark + ">" }) {
+		pages, beyond := novelPages(markup, func(mark string) string { return "<" + mark + ">" })
+		assert.Zero(t, beyond)
+		for _, page := range pages {
 			have = append(have, page.Blocks)
 		}
 		assert.Equal(t, want, have, "%q", markup)
 	}
+}
+
+// A novel cannot ask for pages and pictures without end.
+func TestNovelPages_Bounded(t *testing.T) {
+	t.Parallel()
+	pages, beyond := novelPages(strings.Repeat("[newpage]", 6000), strings.ToUpper)
+	assert.Len(t, pages, 5000)
+	assert.Equal(t, 1001, beyond)
+	assert.Equal(t, epub.Paragraph{Inlines: []epub.Inline{epub.Text("[newpage]")}}, pages[4999].Blocks[1000])
+
+	var b strings.Builder
+	for i := range 1200 {
+		fmt.Fprintf(&b, "[pixivimage:%d]", 1000+i)
+	}
+	b.WriteString("[pixivimage:1000]")
+	text := NovelText{ID: 5, Text: b.String()}
+	pictures, beyond := novelPictures(&text)
+	assert.Len(t, pictures, 1000)
+	assert.Equal(t, 200, beyond)
+	pages, _ = novelPages(text.Text, strings.ToUpper)
+	assert.IsType(t, epub.Picture{}, pages[0].Blocks[1200], "one that is there may be shown again")
 }
 
 func TestLanguageOf(t *testing.T) {
@@ -60,7 +84,7 @@ func FuzzNovelPages(f *testing.F) {
 	f.Add("[chapter:[[rb:a > b]]]\n[newpage][jump:1][[jumpuri:x > http://a]]")
 	f.Add("[[rb:[chapter:a > b]]]")
 	f.Fuzz(func(t *testing.T, text string) {
-		pages := novelPages(text, strings.ToUpper)
+		pages, _ := novelPages(text, strings.ToUpper)
 		require.NotEmpty(t, pages)
 		book := &epub.Book{ID: "https://a", Title: "t", Language: "ja", Pages: pages}
 		require.NoError(t, epub.Write(&bytes.Buffer{}, book, none))

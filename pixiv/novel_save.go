@@ -74,10 +74,11 @@ func languageOf(text string) string {
 func (n *novelFile) book(task string) *epub.Book {
 	picture := func(mark string) string { return novelPicture{Novel: n.ID, Mark: mark}.stem(task) }
 	published, _ := time.Parse(time.RFC3339, n.CreateDate) // zero when Pixiv wrote nonsense
+	pages, _ := novelPages(n.Text, picture)
 	book := &epub.Book{
 		ID: novelAddress(n.ID), Title: n.Title, Language: languageOf(n.Text + n.Title),
 		Author: n.UserName, Description: plainText(n.Caption), Tags: n.Tags, Source: novelAddress(n.ID),
-		Series: n.SeriesTitle, Published: published, Pages: novelPages(n.Text, picture),
+		Series: n.SeriesTitle, Published: published, Pages: pages,
 	}
 	if !strings.ContainsFunc(n.Title, func(r rune) bool { return unicode.IsPrint(r) && r != ' ' }) {
 		book.Title = "novel " + n.ID.String()

@@ -27,6 +27,9 @@ type NovelRecord struct {
 	TextLength  int      `json:"text_length"` // characters
 	XRestrict   int      `json:"x_restrict"`
 	AIType      int      `json:"novel_ai_type"`
+	// LeftAsText counts the marks for pages and pictures that are text in the book,
+	// for there are more of them than any novel needs (5,000 and 1,000).
+	LeftAsText int `json:"left_as_text,omitempty"`
 	// Novel is the object as Pixiv sent it, with everything else but the text,
 	// which is in a file.
 	Novel json.RawMessage `json:"novel"`
@@ -98,13 +101,15 @@ func (s *saver) getNovel(ctx context.Context, rt pixivoc.Runtime, item novelItem
 	if err != nil {
 		return out, err
 	}
+	pictures, beyond := novelPictures(&text)
 	record := novelRecord(&novel)
+	record.LeftAsText = beyond
 	out.Record(RecordNovel, novel.ID.String(), record)
 	cover := coverAddresses(text.CoverURL, novel.ImageURLs.Large)
 	if len(cover) > 0 {
 		queueNovelPicture(&out, novelPicture{Novel: novel.ID, Mark: markCover, URLs: cover})
 	}
-	for _, picture := range novelPictures(&text) {
+	for _, picture := range pictures {
 		queueNovelPicture(&out, picture)
 	}
 	record.Novel = nil
@@ -152,11 +157,11 @@ func coverAddresses(addresses ...string) []string {
 	return nil
 }
 
-// novelPictures are the pictures that the text shows, each once.
-func novelPictures(text *NovelText) []novelPicture {
-	var pictures []novelPicture
+// novelPictures are the pictures that the text shows, each once, and how many
+// marks are beyond what a book takes.
+func novelPictures(text *NovelText) (pictures []novelPicture, beyond int) {
 	seen := map[string]bool{}
-	novelPages(text.Text, func(mark string) string {
+	_, beyond = novelPages(text.Text, func(mark string) string {
 		if seen[mark] {
 			return ""
 		}
@@ -177,7 +182,7 @@ func novelPictures(text *NovelText) []novelPicture {
 		pictures = append(pictures, picture)
 		return ""
 	})
-	return pictures
+	return pictures, beyond
 }
 
 // downloadNovelPicture is DownloadNovelPicture.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"strconv"
 )
 
@@ -105,8 +104,10 @@ func (b *builder) add(name string, content []byte) error {
 // pictureNames are the names of all pictures, each once.
 func (b *builder) pictureNames() []string {
 	var names []string
+	seen := map[string]bool{"": true}
 	add := func(name string) {
-		if name != "" && !slices.Contains(names, name) {
+		if !seen[name] {
+			seen[name] = true
 			names = append(names, name)
 		}
 	}
