@@ -140,6 +140,8 @@ type ledgerWork struct {
 	done     int
 	failed   int
 	pending  int
+	// whole is the failure of the work as one item, "" when there was none.
+	whole string
 }
 
 func (l *ledgerReader) readPart(ctx context.Context) error {
@@ -232,6 +234,10 @@ func (l *ledgerReader) item(item *pixivoc.ItemStatus) error {
 	switch item.Stage {
 	case StageDownloadPicture:
 		if work := l.work(item.Key); work != nil {
+			if isDigits(item.Key) && item.State == pixivoc.ItemFailed {
+				work.whole = item.Reason
+				return nil
+			}
 			if isSidecarKey(item.Key) && item.State == pixivoc.ItemDone {
 				l.saving++ // a file, but nothing that makes up for a picture
 				return nil
@@ -319,8 +325,12 @@ func (w *ledgerWork) count(item *pixivoc.ItemStatus) int {
 }
 
 // entry says what became of the work. What was skipped once and wanted later, or
-// the other way round, has the fate of its files.
+// the other way round, has the fate of its files, and so has what failed as a
+// whole once, such as a work that was masked.
 func (w *ledgerWork) entry(id ID, recordsOnly bool) LedgerEntry {
+	if w.whole != "" && w.done+w.failed+w.pending == 0 {
+		w.failed, w.reason = 1, w.whole
+	}
 	e := LedgerEntry{Work: id, Done: w.done, Failed: w.failed}
 	switch {
 	case w.pending > 0:

@@ -25,6 +25,9 @@ func TestLedgerWork_Fate(t *testing.T) {
 		"two reasons":                 {work: ledgerWork{failed: 2, reason: "deleted", others: true}, fate: FateFailed, cause: "deleted"},
 		"masked":                      {work: ledgerWork{failed: 1, reason: "masked"}, fate: FateMasked},
 		"forbidden":                   {work: ledgerWork{failed: 1, reason: "forbidden"}, fate: FateForbidden},
+		"masked as a whole":           {work: ledgerWork{whole: "masked"}, fate: FateMasked},
+		"masked once, then saved":     {work: ledgerWork{recorded: true, whole: "masked", done: 1}, fate: FateSaved},
+		"broken once, then some left": {work: ledgerWork{recorded: true, whole: "content", pending: 1}, fate: FatePending},
 		"broken":                      {work: ledgerWork{failed: 1, reason: "content"}, fate: FateFailed, cause: "content"},
 	} {
 		entry := test.work.entry(5, test.recordsOnly)
