@@ -19,6 +19,9 @@ const (
 	maxFilter      = 4000 // bytes
 	maxFilterNodes = 500
 	maxPattern     = 300 // steps of a pattern for matches
+	// maxPatterns bounds the steps of all patterns together; in a loop they count
+	// for each turn.
+	maxPatterns = 20_000
 	// maxFilterMemory counts what an expression makes, in values.
 	maxFilterMemory = 10_000
 )
@@ -151,7 +154,10 @@ func checkFilter(node ast.Node) error {
 	return v.err
 }
 
-type filterVisitor struct{ err error }
+type filterVisitor struct {
+	err   error
+	steps int // of the patterns so far
+}
 
 // Visit implements ast.Visitor.
 func (v *filterVisitor) Visit(node *ast.Node) {
@@ -162,6 +168,7 @@ func (v *filterVisitor) Visit(node *ast.Node) {
 			v.refuse(n, "there are no ranges")
 		case "matches":
 			v.checkPattern(n.Right)
+			v.spend(n, patternSteps(n))
 		}
 	case *ast.PredicateNode:
 		inner := &predicateFinder{}
@@ -169,6 +176,7 @@ func (v *filterVisitor) Visit(node *ast.Node) {
 		if inner.found {
 			v.refuse(n, "a loop within a loop")
 		}
+		v.spend(n, (maxFilterTags-1)*inner.steps) // one turn is counted by now
 	}
 }
 
@@ -180,12 +188,37 @@ func (v *filterVisitor) checkPattern(node ast.Node) {
 		v.refuse(node, "a pattern is a text in quotes")
 		return
 	}
-	parsed, err := syntax.Parse(pattern.Value, syntax.Perl)
-	if err != nil {
-		return // which the compiler tells better
-	}
-	if program, err := syntax.Compile(parsed.Simplify()); err != nil || len(program.Inst) > maxPattern {
+	if stepsOf(pattern.Value) > maxPattern {
 		v.refuse(node, "the pattern is too large")
+	}
+}
+
+// stepsOf counts the steps of a pattern; it is 0 for one that is wrong, which
+// the compiler tells better.
+func stepsOf(pattern string) int {
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return maxPattern + 1
+	}
+	return len(program.Inst)
+}
+
+// patternSteps counts the steps of a comparison with a pattern.
+func patternSteps(n *ast.BinaryNode) int {
+	if pattern, ok := n.Right.(*ast.StringNode); ok && n.Operator == "matches" {
+		return stepsOf(pattern.Value)
+	}
+	return 0
+}
+
+// spend bounds the steps of all patterns together.
+func (v *filterVisitor) spend(node ast.Node, steps int) {
+	if v.steps += steps; v.steps > maxPatterns {
+		v.refuse(node, "the patterns together are too large")
 	}
 }
 
@@ -195,10 +228,16 @@ func (v *filterVisitor) refuse(node ast.Node, reason string) {
 	}
 }
 
-type predicateFinder struct{ found bool }
+type predicateFinder struct {
+	found bool
+	steps int // of the patterns
+}
 
 // Visit implements ast.Visitor.
 func (f *predicateFinder) Visit(node *ast.Node) {
+	if n, ok := (*node).(*ast.BinaryNode); ok {
+		f.steps += patternSteps(n)
+	}
 	_, isPredicate := (*node).(*ast.PredicateNode)
 	f.found = f.found || isPredicate
 }
