@@ -1,6 +1,7 @@
 package pixiv
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -156,11 +157,30 @@ func inlinesOf(line string) []epub.Inline {
 // linkTo is a link, or its text where the address is none that a book may have.
 func linkTo(text, address string) epub.Inline {
 	parsed, err := url.Parse(strings.TrimSpace(address))
-	if err != nil || !isWeb(parsed) || parsed.Host == "" {
+	if err != nil || !isWeb(parsed) || parsed.Host == "" || strings.ContainsAny(parsed.Host, `<>"`) {
 		return epub.Text(text + " (" + address + ")")
 	}
 	if text == "" {
 		text = address
 	}
-	return epub.Link{Text: text, URL: parsed.String()}
+	return epub.Link{Text: text, URL: escapeURL(parsed.String())}
 }
+
+// escapeURL escapes what an address may not have (RFC 3986, 2): a query of other
+// people's making is kept as it was by net/url.
+func escapeURL(address string) string {
+	const allowed = "-._~:/?#[]@!$&'()*+,;=%"
+	var b strings.Builder
+	for i := range len(address) {
+		c := address[i]
+		letter := c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+		if c == '%' && !escaped.MatchString(address[i:]) || !letter && strings.IndexByte(allowed, c) < 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+var escaped = regexp.MustCompile(`^%[0-9A-Fa-f]{2}`)

@@ -35,7 +35,11 @@ func TestNovelPages(t *testing.T) {
 		"[jump:2]":             {{paragraph(epub.Jump{Text: "→ 2", Page: 2})}},
 		"[jump:9999999999999]": {{text("[jump:9999999999999]")}},
 		"[[jumpuri:t > https://a.example/?b=1&c=2]]": {{paragraph(epub.Link{Text: "t", URL: "https://a.example/?b=1&c=2"})}},
-		"[[jumpuri:t > javascript:alert(1)]]":        {{text("t (javascript:alert(1))")}},
+		"[[jumpuri:t > https://a.example/a b|^{}?q=a b|^{}%zz%20#c d]]": {{paragraph(epub.Link{
+			Text: "t", URL: "https://a.example/a%20b%7C%5E%7B%7D?q=a%20b%7C%5E%7B%7D%25zz%20#c%20d",
+		})}},
+		`[[jumpuri:t > https://a"b/]]`:        {{text(`t (https://a"b/)`)}},
+		"[[jumpuri:t > javascript:alert(1)]]": {{text("t (javascript:alert(1))")}},
 	} {
 		var have [][]epub.Block
 		pages, beyond := novelPages(markup, func(mark string) string { return "<" + mark + ">" })

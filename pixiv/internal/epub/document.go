@@ -2,12 +2,12 @@ package epub
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/xml"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const style = `body { line-height: 1.7; }
@@ -48,6 +48,22 @@ func escape(text string) string {
 
 // visible says whether anything of a text is left to see.
 func visible(text string) bool { return strings.TrimSpace(printable(text)) != "" }
+
+// legible says whether a text has a character that is seen. Some letters are
+// blank: the fillers of Hangul and the empty pattern of Braille.
+func legible(text string) bool {
+	return strings.ContainsFunc(printable(text), func(r rune) bool {
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !strings.ContainsRune("\u115f\u1160\u2800\u3164\uffa0", r)
+	})
+}
+
+// ruby is text with a reading, which needs both.
+func ruby(inline Ruby) string {
+	if !legible(inline.Base) || !legible(inline.Reading) {
+		return escape(inline.Base + inline.Reading)
+	}
+	return fmt.Sprintf("<ruby>%s<rt>%s</rt></ruby>", escape(inline.Base), escape(inline.Reading))
+}
 
 // document is an XHTML document of the book.
 func (b *builder) document(title, body, namespace string) []byte {
@@ -114,7 +130,7 @@ func (b *builder) inlines(inlines []Inline) string {
 		case Text:
 			out.WriteString(escape(string(inline)))
 		case Ruby:
-			fmt.Fprintf(&out, "<ruby>%s<rt>%s</rt></ruby>", escape(inline.Base), escape(inline.Reading))
+			out.WriteString(ruby(inline))
 		case Link:
 			fmt.Fprintf(&out, "<a href=\"%s\">%s</a>", escape(inline.URL), escape(inline.Text))
 		case Jump:
@@ -159,7 +175,11 @@ func (b *builder) nav() []byte {
 		for _, block := range page.Blocks {
 			if found, ok := block.(Heading); ok {
 				heading++
-				entry(pageName(i)+"#"+headingID(heading), cmp.Or(printable(plain(found.Inlines)), strconv.Itoa(i+1)))
+				title := plain(found.Inlines)
+				if !legible(title) {
+					title = strconv.Itoa(i + 1)
+				}
+				entry(pageName(i)+"#"+headingID(heading), title)
 			}
 		}
 		if heading == 0 {

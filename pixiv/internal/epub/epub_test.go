@@ -320,6 +320,25 @@ func TestWrite(t *testing.T) {
 	assert.Equal(t, 2, pictures)
 }
 
+// A chapter without a title that is seen has its page's number in the table of
+// contents, and a ruby lacks neither part.
+func TestWrite_NothingSeen(t *testing.T) {
+	t.Parallel()
+	book := sample()
+	for _, title := range []string{"", "\u200b", "\u3000", "\u3164", "\x01", "\u2060\u00ad"} {
+		book.Pages = []epub.Page{{Blocks: []epub.Block{
+			epub.Heading{[]epub.Inline{epub.Text(title)}},
+			epub.Paragraph{[]epub.Inline{epub.Ruby{title, "reading"}, epub.Ruby{"base", title}}},
+		}}}
+		var out bytes.Buffer
+		require.NoError(t, epub.Write(&out, book, gallery(t)))
+		found := check(t, out.Bytes())
+		assert.Equal(t, []string{"1 -> page-001.xhtml#chapter-1"}, found.contents, "%q", title)
+		assert.NotContains(t, found.files["EPUB/page-001.xhtml"], "<ruby>", "%q", title)
+		assert.Contains(t, found.files["EPUB/page-001.xhtml"], "readingbase", "%q", title)
+	}
+}
+
 func TestWrite_Refuses(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*epub.Book){
