@@ -21,7 +21,49 @@ func packagesInDocuments() map[string]string {
 		"context": "context", "json": "encoding/json", "fmt": "fmt", "http": "net/http", "iter": "iter", "time": "time", "testing": "testing",
 		"pixivoc": module, "pixiv": module + "/pixiv", "memory": module + "/store/memory", "storetest": module + "/store/storetest",
 		"errors": "errors", "restapi": module + "/server/restapi", "console": module + "/server/console",
+		"bytes": "bytes", "io": "io", "os": "os", "filepath": "path/filepath", "strings": "strings", "url": "net/url",
+		"pixivtest": module + "/pixivtest", "pixivocmock": module + "/pixivocmock", "mock": "github.com/stretchr/testify/mock",
 	}
+}
+
+// goBlocks returns the Go code of a document.
+func goBlocks(t *testing.T, document string) [][]string {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+}
+
+// overlaid puts the Go code of documents into the module without writing there,
+// as a file of that name in a package each. It returns the packages, and the
+// flag that lets the go command see them.
+func overlaid(t *testing.T, documents []string, name string) (packages []string, flag string) {
+	t.Helper()
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, replace := t.TempDir(), map[string]string{}
+	for i, document := range documents {
+		source := filepath.Join(folder, fmt.Sprintf("%d.go", i))
+		if err := os.WriteFile(source, []byte(documentSource(goBlocks(t, document))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		in := fmt.Sprintf("document%d", i)
+		replace[filepath.Join(root, "docs", in, name)] = source
+		packages = append(packages, "./docs/"+in)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(folder, "overlay.json")
+	if err := os.WriteFile(list, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return packages, "-overlay=" + list
 }
 
 // TestDocuments_CodeCompiles builds the Go code of each document, all of its
@@ -32,40 +74,45 @@ func TestDocuments_CodeCompiles(t *testing.T) {
 	if err != nil || len(documents) == 0 {
 		t.Fatal(documents, err)
 	}
-	root, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	replace, packages := map[string]string{}, []string{}
-	for i, document := range documents {
-		text, err := os.ReadFile(document)
-		if err != nil {
-			t.Fatal(err)
-		}
-		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-		if len(blocks) == 0 {
-			continue
-		}
-		source := filepath.Join(folder, fmt.Sprintf("%d.go", i))
-		if err := os.WriteFile(source, []byte(documentSource(blocks)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		name := fmt.Sprintf("document%d", i)
-		replace[filepath.Join(root, "docs", name, "code.go")] = source
-		packages = append(packages, "./docs/"+name)
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := filepath.Join(folder, "overlay.json")
-	if err := os.WriteFile(list, overlay, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	args := append([]string{"build", "-overlay", list}, packages...)
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+	documents = slices.DeleteFunc(documents, func(document string) bool { return len(goBlocks(t, document)) == 0 })
+	packages, flag := overlaid(t, documents, "code.go")
+	if out, err := exec.Command("go", append([]string{"build", flag}, packages...)...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestDocuments_TestsPass runs the tests that documents show.
+func TestDocuments_TestsPass(t *testing.T) {
+	t.Parallel()
+	for _, document := range []string{"docs/testing.md", "docs/task-types.md"} {
+		t.Run(document, func(t *testing.T) {
+			t.Parallel()
+			packages, flag := overlaid(t, []string{document}, "code_test.go")
+			program := filepath.Join(t.TempDir(), "document.test")
+			if out, err := exec.Command("go", "test", "-vet=off", flag, "-c", "-o", program, packages[0]).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			out, err := exec.Command(program, "-test.v", "-test.timeout=2m").CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "--- PASS: Test") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestDocuments_LanguagesAgree holds the Go code of a document to be the same in
+// both languages.
+func TestDocuments_LanguagesAgree(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob("docs/*.zh-CN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, chinese := range documents {
+		english := strings.TrimSuffix(chinese, ".zh-CN.md") + ".md"
+		if !reflect.DeepEqual(goBlocks(t, english), goBlocks(t, chinese)) {
+			t.Errorf("the Go code of %s and of %s differs", english, chinese)
+		}
 	}
 }
 
@@ -140,6 +187,32 @@ func TestDocuments_Options(t *testing.T) {
 		slices.Sort(told)
 		if !slices.Equal(told, taken) {
 			t.Errorf("%s tells of %v, taken are %v", document, told, taken)
+		}
+	}
+}
+
+// TestDocuments_AreAllListed wants the index of each language to link to every
+// document of that language, and to those that are in English alone.
+func TestDocuments_AreAllListed(t *testing.T) {
+	t.Parallel()
+	documents, err := filepath.Glob("docs/*.md")
+	if err != nil || len(documents) == 0 {
+		t.Fatal(documents, err)
+	}
+	for index, suffix := range map[string]string{"docs/README.md": ".md", "docs/README.zh-CN.md": ".zh-CN.md"} {
+		text, err := os.ReadFile(index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, document := range documents {
+			name := strings.TrimSuffix(strings.TrimSuffix(document, ".md"), ".zh-CN")
+			want := name + suffix
+			if !slices.Contains(documents, want) {
+				want = name + ".md"
+			}
+			if name != "docs/README" && !strings.Contains(string(text), "("+filepath.Base(want)+")") {
+				t.Errorf("%s does not list %s", index, want)
+			}
 		}
 	}
 }

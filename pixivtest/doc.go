@@ -12,12 +12,34 @@
 //	defer server.Close()
 //	work := server.AddWork(pixivtest.Work{Title: "sunrise", PageCount: 3})
 //	picture := server.Picture(work.ID, 0)
-//	response, err := server.Client().Do(request) // for picture.URL, with a Referer
+//	request, err := http.NewRequest(http.MethodGet, picture.URL, nil)
+//	if err != nil {
+//		t.Fatal(err)
+//	}
+//	request.Header.Set("Referer", "https://www.pixiv.net/") // as the image host wants it
+//	response, err := server.Client().Do(request)
 //
 // A program under test that makes its own connections takes [Server.Hosts] as its address table and
 // [Server.CertPool], or the file of [Server.WriteCA] in SSL_CERT_FILE, as its roots. It signs in with
 // [Server.RefreshToken] or a code from [Server.AuthorizationCode]. When it is done, [Server.Pictures] says what it must
 // have, byte for byte.
+//
+// # A client of pixivoc
+//
+// A pixivoc.Client reaches the server in memory when Config.HTTP is its [Server.RoundTripper]:
+//
+//	fake := pixivtest.NewUnstartedServer(pixivtest.Config{})
+//	client, err := pixivoc.New(pixivoc.Config{
+//		Store: memory.New(), Site: pixiv.Site(), Types: pixiv.Types(),
+//		HTTP: fake.RoundTripper(),
+//		Env:  pixivoc.EnvPatch{IntervalTime: new(time.Duration(0))}, // no pause between requests
+//	})
+//	...
+//	account, err := client.Login(ctx, pixivoc.RefreshToken(fake.RefreshToken()))
+//
+// To test its connections and TLS too, start the server and leave HTTP out: give Config.Env the ModeIP with a
+// HostTable of [Server.Hosts], and Config.Transport the [Server.CertPool] as RootCAs. docs/testing.md has both as whole
+// tests.
 //
 // # What it serves
 //
