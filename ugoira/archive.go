@@ -105,6 +105,21 @@ func Open(r io.ReaderAt, size int64, frames []Frame, limits Limits) (*Archive, e
 	return a, a.match(found)
 }
 
+// Names returns the names of the entries of an archive, as they stand in its
+// directory, which is checked as [Open] checks it. It is for who has an archive
+// and no table of frames.
+func Names(r io.ReaderAt, size int64, limits Limits) ([]string, error) {
+	directory, err := readDirectory(r, size, limits.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(directory))
+	for i, e := range directory {
+		names[i] = e.name
+	}
+	return names, nil
+}
+
 // table takes over the table of frames.
 func (a *Archive) table(frames []Frame) (listed map[string]bool, err error) {
 	if len(frames) == 0 {

@@ -3,6 +3,7 @@ package cli
 import (
 	"archive/zip"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,10 +71,10 @@ func (c *conversion) write(ctx context.Context, found savedUgoira, target string
 	if err != nil {
 		return result, err
 	}
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
 		return result, err
 	}
-	out, err := os.CreateTemp(filepath.Dir(target), ".pixivoc-*"+c.format.Extension())
+	out, err := os.OpenFile(filepath.Join(filepath.Dir(target), ".pixivoc-"+rand.Text()+c.format.Extension()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return result, err
 	}
@@ -87,7 +88,10 @@ func (c *conversion) write(ctx context.Context, found savedUgoira, target string
 		options.Comic = &ugoira.Comic{Title: "Pixiv " + found.work.String(), Web: "https://www.pixiv.net/artworks/" + found.work.String()}
 	}
 	result, err = c.converter.Encode(ctx, archive, out, c.format, options)
-	if err = errors.Join(err, out.Chmod(0o644), out.Close()); err != nil {
+	if err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
 		return result, err
 	}
 	return result, os.Rename(out.Name(), target)
@@ -106,16 +110,16 @@ func (c *conversion) frames(found savedUgoira, in io.ReaderAt, size int64) ([]ug
 	if len(found.frames) > 0 {
 		return found.frames, nil
 	}
-	entries, err := zip.NewReader(in, size)
+	names, err := ugoira.Names(in, size, ugoira.Limits{}) // before anything else reads the archive
 	if err != nil {
 		return nil, err
 	}
+	if slices.Contains(names, animationTable) {
+		return readAnimation(in, size)
+	}
 	var frames []ugoira.Frame
-	for _, entry := range entries.File {
-		if entry.Name == animationTable {
-			return readAnimation(entry)
-		}
-		frames = append(frames, ugoira.Frame{File: entry.Name, Delay: time.Duration(c.delay)})
+	for _, name := range names {
+		frames = append(frames, ugoira.Frame{File: name, Delay: time.Duration(c.delay)})
 	}
 	if c.delay <= 0 {
 		return nil, errors.New("nobody knows how long its frames are shown: no task saved it; say it with --delay 80ms")
@@ -130,9 +134,13 @@ const animationTable = "animation.json"
 
 // readAnimation reads the table that other programs put into an archive: the
 // list of frames as Pixiv gives it, or an object with it.
-func readAnimation(entry *zip.File) ([]ugoira.Frame, error) {
+func readAnimation(archive io.ReaderAt, size int64) ([]ugoira.Frame, error) {
 	const limit = 1 << 20
-	in, err := entry.Open()
+	entries, err := zip.NewReader(archive, size)
+	if err != nil {
+		return nil, err
+	}
+	in, err := entries.Open(animationTable)
 	if err != nil {
 		return nil, err
 	}
