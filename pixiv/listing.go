@@ -283,7 +283,7 @@ func (i pageItem) goOn(out *pixivoc.Output, page *Page) {
 	}
 	if i.Sweep != nil {
 		after := i.Sweep.after(page)
-		if after.met() {
+		if after.met(page) {
 			return
 		}
 		i.Sweep = &after

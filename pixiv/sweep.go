@@ -27,7 +27,9 @@ type sweep struct {
 	To   string `json:"to,omitempty"`
 	// Rising sweeps go from old to new.
 	Rising bool `json:"rising,omitempty"`
-	// Edge is when the last work that was seen came, Pixiv's create_date.
+	// Edge is how far the sweep has come, a create_date of the last page. Of that
+	// page it is the one that leaves the most to see: one date that is out of
+	// order must not end the search.
 	Edge time.Time `json:"edge,omitzero"`
 	// Meet is the edge of the sweep that this one comes to meet.
 	Meet time.Time `json:"meet,omitzero"`
@@ -45,29 +47,42 @@ func (s *sweep) title() string {
 	return "search of " + from + ".." + to
 }
 
-// after is the sweep with the works of a page in it.
+// after is the sweep with the works of a page in it. Dates that the sweep did
+// not ask for say nothing.
 func (s sweep) after(page *Page) sweep {
+	var edge time.Time
 	for i := range page.Works {
 		created, err := time.Parse(time.RFC3339, page.Works[i].CreateDate)
-		if err != nil {
+		if err != nil || !s.covers(created) {
 			continue
 		}
-		if s.Edge.IsZero() || created.After(s.Edge) == s.Rising {
-			s.Edge = created
+		if edge.IsZero() || created.Before(edge) == s.Rising {
+			edge = created
 		}
+	}
+	if !edge.IsZero() {
+		s.Edge = edge
 	}
 	return s
 }
 
-// met says that all between the two sweeps is seen.
-func (s *sweep) met() bool {
-	if s.Meet.IsZero() || s.Edge.IsZero() {
-		return false
+// covers says whether the range has the day of a work, Japan's or UTC's.
+func (s *sweep) covers(created time.Time) bool {
+	return (s.From == "" || created.In(japan()).Format(time.DateOnly) >= s.From) &&
+		(s.To == "" || created.UTC().Format(time.DateOnly) <= s.To)
+}
+
+// met says that all between the two sweeps is seen, as a page tells. One work
+// alone beyond the meeting point may be out of order.
+func (s *sweep) met(page *Page) bool {
+	beyond := 0
+	for i := range page.Works {
+		created, err := time.Parse(time.RFC3339, page.Works[i].CreateDate)
+		if err == nil && s.covers(created) && !created.Equal(s.Meet) && created.After(s.Meet) == s.Rising {
+			beyond++
+		}
 	}
-	if s.Rising {
-		return s.Edge.After(s.Meet)
-	}
-	return s.Edge.Before(s.Meet)
+	return !s.Meet.IsZero() && beyond > 1
 }
 
 // edgeDay is the day to go on with. It is the day of the edge in whichever time

@@ -167,6 +167,31 @@ func TestU14_SearchBeyondTheLimit(t *testing.T) {
 	}
 }
 
+// Works with a date that is out of order, years off on either side, end no search
+// and send none astray.
+func TestU14_SearchWithDatesOutOfOrder(t *testing.T) {
+	t.Parallel()
+	const count = 2000
+	began := time.Date(2023, time.January, 1, 0, 0, 0, 0, time.UTC)
+	odd := map[int]time.Time{0: time.Date(2009, time.May, 4, 0, 0, 0, 0, time.UTC), 40: time.Date(2031, time.May, 4, 0, 0, 0, 0, time.UTC)}
+	for _, options := range []string{
+		`{}`, `{"sort":"date_asc"}`, `{"start_date":"2023-01-01","end_date":"2023-12-30"}`, `{"start_date":"2023-01-01","end_date":"2023-12-30","sort":"date_asc"}`,
+	} {
+		server := pixivtest.NewUnstartedServer(pixivtest.Config{OffsetLimit: 600})
+		t.Cleanup(server.Close)
+		server.AddCrowd(pixivtest.Crowd{
+			Tag: "crowd", First: firstID, Count: count,
+			Created: func(i int) time.Time { return began.Add(time.Duration(i) * 4 * time.Hour) },
+			Dated:   func(i int) time.Time { return odd[i%83] },
+		})
+		found := list(t, newFaked(server), pixivoc.TaskSpec{Type: pixiv.Search, Keyword: "crowd", Options: json.RawMessage(options)})
+		assert.Empty(t, found.failed)
+		assert.Empty(t, limits(found))
+		assert.Equal(t, count, len(found.works), options)
+		assert.Less(t, found.pages, 3*count/30, options)
+	}
+}
+
 // A day with more works than can be seen from both of its ends is recorded.
 func TestU14_SearchOfADayTooFull(t *testing.T) {
 	t.Parallel()

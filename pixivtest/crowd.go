@@ -20,6 +20,9 @@ type Crowd struct {
 
 	// Created says when work i came, counted from the oldest, in whole seconds. It must not fall while i rises.
 	Created func(i int) time.Time
+	// Dated says which create_date work i shows, where that is not when it came: one that is out of order. The zero time,
+	// and nil for all: it is.
+	Dated func(i int) time.Time
 	// Hidden works take a place in a page but are not shown; Masked ones show a placeholder. Nil: none.
 	Hidden, Masked func(i int) bool
 	// Arriving is how many works more there are after each page that was asked for: the list shifts under its reader.
@@ -68,7 +71,13 @@ func (c *crowd) work(i int) (work, bool) {
 	if i < 0 || i >= c.size(0) {
 		return work{}, false
 	}
-	w := Work{ID: c.First + int64(i), UserID: c.userID, Created: c.Created(i), Tags: []Tag{{Name: c.Tag}}, AIType: 1}
+	came := c.Created(i)
+	w := Work{ID: c.First + int64(i), UserID: c.userID, Created: came, Tags: []Tag{{Name: c.Tag}}, AIType: 1}
+	if c.Dated != nil {
+		if shown := c.Dated(i); !shown.IsZero() {
+			w.Created = shown
+		}
+	}
 	if c.Masked != nil && c.Masked(i) {
 		w.Mask = MaskSanityLevel
 	}
@@ -76,7 +85,7 @@ func (c *crowd) work(i int) (work, bool) {
 	if err := w.complete(); err != nil {
 		panic(fmt.Sprintf("pixivtest: work %d of crowd %q: %v", i, c.Tag, err)) // nothing in it can be wrong
 	}
-	return work{Work: w, uploaded: w.Created}, true
+	return work{Work: w, uploaded: came}, true
 }
 
 func (c *catalog) crowdOf(tag string) *crowd {
