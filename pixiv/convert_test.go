@@ -81,6 +81,32 @@ func TestOptions_Ugoira(t *testing.T) {
 	})
 }
 
+// The sidecar of an animation has what no archive has: how long each frame is
+// shown.
+func TestSidecar_Frames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := pixivtest.NewUnstartedServer(pixivtest.Config{})
+		defer server.Close()
+		movie := server.AddWork(pixivtest.Work{Type: pixivtest.Ugoira, Frames: 3, AllPages: frameSize()})
+		folder := t.TempDir()
+		task, _, failed := finish(t, logIn(t, server), pixivoc.TaskSpec{
+			Type: pixiv.SingleWork, Name: "movie", Keyword: fmt.Sprint(movie.ID), SavePath: folder,
+			Options: options(t, pixiv.Options{Metadata: []string{pixiv.MetadataJSON}}),
+		})
+		require.Empty(t, failed)
+		text, err := os.ReadFile(filepath.Join(folder, "movie", fmt.Sprintf("%d.json", movie.ID)))
+		require.NoError(t, err)
+		var sidecar struct {
+			Frames []pixiv.FrameRecord `json:"frames"`
+		}
+		require.NoError(t, json.Unmarshal(text, &sidecar))
+		archive := recordedFiles(t, task)[fmt.Sprintf("movie/%d_ugoira1920x1080.zip", movie.ID)]
+		assert.Len(t, sidecar.Frames, 3)
+		assert.Equal(t, archive.Frames, sidecar.Frames)
+	})
+}
+
 // recordedFiles are the records of the files of a task by path.
 func recordedFiles(t *testing.T, task pixivoc.Task) map[string]pixiv.FileRecord {
 	t.Helper()

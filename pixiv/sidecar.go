@@ -92,7 +92,11 @@ func (r pictureRun) sidecar(ctx context.Context) (FileRecord, error) {
 	if err := json.Unmarshal(r.picture.Illust, &work); err != nil {
 		return FileRecord{}, pixivoc.Permanent(pixivoc.ReasonPayload, fmt.Errorf("metadata of work %s: %w", r.picture.Work, err))
 	}
-	text, err := sidecarOf(r.picture.Sidecar, &work)
+	frames, err := r.sidecarFrames(ctx, &work)
+	if err != nil {
+		return FileRecord{}, err
+	}
+	text, err := sidecarOf(r.picture.Sidecar, &work, frames)
 	if err != nil {
 		return FileRecord{}, err
 	}
@@ -112,6 +116,27 @@ func (r pictureRun) sidecar(ctx context.Context) (FileRecord, error) {
 	}
 	record.URL = workAddress(work.ID)
 	return *record, nil
+}
+
+// sidecarFrames asks for the frames of a ugoira, which its archive does not have.
+// What Pixiv does not tell, or not as it should, hinders no sidecar.
+func (r pictureRun) sidecarFrames(ctx context.Context, work *Work) ([]FrameRecord, error) {
+	if r.picture.Sidecar != MetadataJSON || work.Type != TypeUgoira {
+		return nil, nil
+	}
+	metadata, err := NewAPI(r.rt).UgoiraMetadata(ctx, work.ID)
+	if isDeleted(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	frames, err := frameRecords(metadata.Frames)
+	if err != nil {
+		r.rt.Logger().Info("frames of ugoira are left out of its sidecar", "work", work.ID, "cause", err)
+		return nil, nil
+	}
+	return frames, nil
 }
 
 // keepOlder returns the record of a file that stands under the name since before
@@ -149,10 +174,10 @@ func keepOlder(ctx context.Context, rt pixivoc.Runtime, name string) (*FileRecor
 func workAddress(id ID) string { return "https://www.pixiv.net/artworks/" + id.String() }
 
 // sidecarOf makes the content of a file.
-func sidecarOf(kind string, work *Work) ([]byte, error) {
+func sidecarOf(kind string, work *Work, frames []FrameRecord) ([]byte, error) {
 	switch kind {
 	case MetadataJSON:
-		return sidecarJSON(work)
+		return sidecarJSON(work, frames)
 	case MetadataXMP:
 		return sidecarXMP(work), nil
 	case MetadataText:
@@ -182,6 +207,7 @@ type sidecarWork struct {
 	AI          string         `json:"ai"`
 	Bookmarks   int            `json:"bookmarks"`
 	Views       int            `json:"views"`
+	Frames      []FrameRecord  `json:"frames,omitempty"`
 }
 
 type sidecarUser struct {
@@ -200,13 +226,13 @@ type sidecarSeries struct {
 	Title string `json:"title"`
 }
 
-func sidecarJSON(work *Work) ([]byte, error) {
+func sidecarJSON(work *Work, frames []FrameRecord) ([]byte, error) {
 	object := sidecarWork{
 		Schema: sidecarSchemaAddress, ID: work.ID, URL: workAddress(work.ID), Title: work.Title,
 		Caption: plainText(work.Caption), CaptionHTML: work.Caption, Type: work.Type,
 		User: sidecarUser{work.User.ID, work.User.Name, work.User.Account}, Tags: []sidecarTag{}, Tools: work.Tools,
 		CreatedAt: publishedUTC(work), Pages: max(work.PageCount, 1), Width: max(work.Width, 0), Height: max(work.Height, 0),
-		XRestrict: work.XRestrict, AI: aiWord(work.AIType), Bookmarks: work.TotalBookmarks, Views: work.TotalView,
+		XRestrict: work.XRestrict, AI: aiWord(work.AIType), Bookmarks: work.TotalBookmarks, Views: work.TotalView, Frames: frames,
 	}
 	for _, tag := range work.Tags {
 		object.Tags = append(object.Tags, sidecarTag(tag))

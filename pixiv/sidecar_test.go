@@ -31,13 +31,13 @@ func TestSidecar_JSON(t *testing.T) {
 	work := sampleWork()
 	work.Caption = `First line<br />second &amp; <a href="https://example.org/">link</a><script>x</script>`
 	for name, w := range map[string]*Work{"full": work, "empty": {ID: 1}, "odd": {ID: 2, PageCount: -1, Width: -5, AIType: 9, CreateDate: "never"}} {
-		text, err := sidecarOf(MetadataJSON, w)
+		text, err := sidecarOf(MetadataJSON, w, nil)
 		require.NoError(t, err)
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
 		require.NoError(t, err)
 		require.NoError(t, schema.Validate(value), name)
 	}
-	text, err := sidecarOf(MetadataJSON, work)
+	text, err := sidecarOf(MetadataJSON, work, nil)
 	require.NoError(t, err)
 	assert.Equal(t, `{
   "$schema": "https://raw.githubusercontent.com/pixivoc/pixivoc/main/pixiv/schema/work.schema.json",
@@ -92,7 +92,7 @@ func TestSidecar_SchemaIsWhole(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(SidecarSchema()), &schema))
 	assert.Equal(t, sidecarSchemaAddress, schema.ID)
-	text, err := sidecarJSON(sampleWork())
+	text, err := sidecarJSON(sampleWork(), []FrameRecord{{File: "000000.jpg", DelayMS: 60}})
 	require.NoError(t, err)
 	var written map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(text, &written))
@@ -135,7 +135,7 @@ func TestSidecar_XMP(t *testing.T) {
 	t.Parallel()
 	work := sampleWork()
 	work.Title, work.Caption = `A <b> & "c"`, "one<br />two"
-	text, err := sidecarOf(MetadataXMP, work)
+	text, err := sidecarOf(MetadataXMP, work, nil)
 	require.NoError(t, err)
 	found, err := xmpTexts(text)
 	require.NoError(t, err)
@@ -155,12 +155,12 @@ func TestF9_Sidecar_AnyText(t *testing.T) {
 		part := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"]]>", "<!--", "&lt;", "</rdf:li>", "\x00", "\xff", "<br/>", "\u2028", "<?xpacket end='w'?>"}))
 		work.Title, work.Caption, work.User.Name = part.Draw(t, "title"), part.Draw(t, "caption"), part.Draw(t, "name")
 		work.Tags[0].Name = part.Draw(t, "tag")
-		packet, err := sidecarOf(MetadataXMP, work)
+		packet, err := sidecarOf(MetadataXMP, work, nil)
 		require.NoError(t, err)
 		found, err := xmpTexts(packet)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(found), 6)
-		object, err := sidecarOf(MetadataJSON, work)
+		object, err := sidecarOf(MetadataJSON, work, nil)
 		require.NoError(t, err)
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(object)))
 		require.NoError(t, err)

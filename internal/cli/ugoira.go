@@ -29,7 +29,8 @@ other programs play. The archives stay as they are.
 
 Name the archives (ID_ugoira1920x1080.zip), or the TIDs of tasks for all that they
 saved. How long each frame is shown is known from the task that saved the file,
-or from an animation.json in it; for other archives --delay says it.
+from an animation.json in it, or from its sidecar of --metadata json; for other
+archives --delay says it.
 
 The result lies beside the archive, or in --output DIR; one that is there already
 is left alone. With one exit code for all: 0 when all were converted, 2 when not.`

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pixivoc/pixivoc/pixiv"
 	"github.com/pixivoc/pixivoc/ugoira"
 )
 
@@ -105,7 +106,7 @@ func ignoreMissing(err error) error {
 }
 
 // frames are the times of the frames: what the task recorded, what the archive
-// says itself, or --delay for each.
+// or its sidecar says, or --delay for each.
 func (c *conversion) frames(found savedUgoira, in io.ReaderAt, size int64) ([]ugoira.Frame, error) {
 	if len(found.frames) > 0 {
 		return found.frames, nil
@@ -117,6 +118,9 @@ func (c *conversion) frames(found savedUgoira, in io.ReaderAt, size int64) ([]ug
 	if slices.Contains(names, animationTable) {
 		return readAnimation(in, size)
 	}
+	if frames := framesBeside(found.name); len(frames) > 0 {
+		return frames, nil
+	}
 	var frames []ugoira.Frame
 	for _, name := range names {
 		frames = append(frames, ugoira.Frame{File: name, Delay: time.Duration(c.delay)})
@@ -126,6 +130,34 @@ func (c *conversion) frames(found savedUgoira, in io.ReaderAt, size int64) ([]ug
 	}
 	slices.SortFunc(frames, func(a, b ugoira.Frame) int { return strings.Compare(a.File, b.File) })
 	return frames, nil
+}
+
+// framesBeside reads the frames in the sidecar of an archive, see --metadata. They
+// are nil where there is none, or none that is understood.
+func framesBeside(archive string) (frames []ugoira.Frame) {
+	const limit = 4 << 20
+	at := strings.LastIndex(archive, "_ugoira")
+	if at < 0 {
+		return nil
+	}
+	stem := archive[:at]
+	if stat, err := os.Stat(stem + ".json"); err != nil || !stat.Mode().IsRegular() || stat.Size() > limit {
+		return nil
+	}
+	raw, err := os.ReadFile(stem + ".json")
+	if err != nil {
+		return nil
+	}
+	var sidecar struct {
+		Frames []pixiv.FrameRecord `json:"frames"`
+	}
+	if json.Unmarshal(raw, &sidecar) != nil {
+		return nil
+	}
+	for _, frame := range sidecar.Frames {
+		frames = append(frames, ugoira.Frame{File: frame.File, Delay: time.Duration(frame.DelayMS) * time.Millisecond})
+	}
+	return frames
 }
 
 // animationTable is the entry of an archive that other programs put the times of

@@ -71,3 +71,16 @@ func TestUgoira_RightsOfResult(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
 }
+
+// The times of an archive that no task knows are in its sidecar.
+func TestUgoira_FramesOfSidecar(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "5_ugoira1920x1080.zip")
+	text := zipOf(t, "000000.png", "000001.png")
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(name), "5.json"),
+		[]byte(`{"id":5,"frames":[{"file":"000001.png","delay_ms":70},{"file":"000000.png","delay_ms":80}]}`), 0o600))
+	c := conversion{delay: seconds(time.Second)}
+	frames, err := c.frames(savedUgoira{name: name}, bytes.NewReader(text), int64(len(text)))
+	require.NoError(t, err)
+	assert.Equal(t, []ugoira.Frame{{File: "000001.png", Delay: 70 * time.Millisecond}, {File: "000000.png", Delay: 80 * time.Millisecond}}, frames)
+}
