@@ -3,6 +3,7 @@ package pixiv
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -113,7 +114,7 @@ func report(ctx context.Context, task pixivoc.Task, each func(LedgerEntry) error
 		return Ledger{}, fmt.Errorf("report of task %d: %w", task.ID(), err)
 	}
 	s := &l.sum
-	s.FilesMissing = max(0, l.saving-s.Files)
+	s.FilesMissing += max(0, l.saving-l.files)
 	s.Complete = s.FilesMissing+s.ListingsFailed+s.ListingsPending+s.ListingsCut+s.Fates[FateFailed]+s.Fates[FatePending]+s.Fates[FateLost] == 0
 	return *s, nil
 }
@@ -127,7 +128,8 @@ type ledgerReader struct {
 	parts, part uint64
 	works       map[ID]*ledgerWork
 	novels      map[ID]*ledgerWork
-	saving      int // items that must have left a file
+	saving      int // items of no work that must have left a file
+	files       int // records of files of no work, and those that a work has too many
 	sum         Ledger
 }
 
@@ -140,6 +142,10 @@ type ledgerWork struct {
 	done     int
 	failed   int
 	pending  int
+	// saving counts the items that must have left a file, files the records of
+	// them.
+	saving int
+	files  int
 	// whole is the failure of the work as one item, "" when there was none.
 	whole string
 }
@@ -166,6 +172,9 @@ func (l *ledgerReader) readPart(ctx context.Context) error {
 			work.skipped = ruleOf(record.Data)
 		}
 	}
+	if err := l.readFiles(ctx); err != nil {
+		return err
+	}
 	for item, err := range l.task.Items(ctx, pixivoc.ItemQuery{}) {
 		if err == nil {
 			err = l.item(&item)
@@ -175,7 +184,10 @@ func (l *ledgerReader) readPart(ctx context.Context) error {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.works)) {
-		if err := l.add(l.works[id].entry(id, l.recordsOnly)); err != nil {
+		work := l.works[id]
+		l.sum.FilesMissing += max(0, work.saving-work.files)
+		l.files += max(0, work.files-work.saving) // may be pictures of a novel
+		if err := l.add(work.entry(id, l.recordsOnly)); err != nil {
 			return err
 		}
 	}
@@ -184,6 +196,29 @@ func (l *ledgerReader) readPart(ctx context.Context) error {
 		entry.Novel = id
 		if err := l.add(entry); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// readFiles counts the records of files, those of a work of this part with it.
+// The pictures of a novel may name a work, one of the task or not.
+func (l *ledgerReader) readFiles(ctx context.Context) error {
+	for record, err := range l.task.Records(ctx, pixivoc.RecordQuery{Kind: RecordFile}) {
+		if err != nil {
+			return err
+		}
+		var file struct {
+			WorkID ID `json:"work_id"`
+		}
+		_ = json.Unmarshal(record.Data, &file) // what cannot be read belongs to no work
+		if uint64(file.WorkID)%l.parts != l.part {
+			continue
+		}
+		if work := l.works[file.WorkID]; work != nil {
+			work.files++
+		} else {
+			l.files++
 		}
 	}
 	return nil
@@ -239,15 +274,15 @@ func (l *ledgerReader) item(item *pixivoc.ItemStatus) error {
 				return nil
 			}
 			if isSidecarKey(item.Key) && item.State == pixivoc.ItemDone {
-				l.saving++ // a file, but nothing that makes up for a picture
+				work.saving++ // a file, but nothing that makes up for a picture
 				return nil
 			}
-			l.saving += work.count(item)
+			work.saving += work.count(item)
 		}
 		return nil
 	case StageConvertUgoira:
 		if work := l.work(item.Key); work != nil {
-			l.saving += work.count(item) // files, one at least
+			work.saving += work.count(item) // files, one at least
 		}
 		return nil
 	case StageGetWorkDetails:
