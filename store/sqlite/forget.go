@@ -21,6 +21,7 @@ func (w *writer) forget() {
 		busy, _, err = w.conn.number("PRAGMA wal_checkpoint(TRUNCATE)")
 	}
 	err = errors.Join(err, w.conn.script(usualTimeout))
+	w.remembers = err != nil || busy != 0
 	switch {
 	case err != nil:
 		w.log.Warn("a replaced setting stays readable in the write-ahead log for now", "error", err)

@@ -88,6 +88,7 @@ func TestC4_CancelledWhileForgetting(t *testing.T) {
 	t.Parallel()
 	var spy spy
 	store := openStore(t, storePath(t), spy.options(sqlite.Options{}))
+	require.NoError(t, store.SetSetting(t.Context(), "token", []byte("first")))
 	reached, open := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	spy.watch(func(statement string) error {
@@ -109,4 +110,25 @@ func TestC4_CancelledWhileForgetting(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "value", string(value))
 	close(open)
+}
+
+// Names that are new replace nothing, so they need no emptying of the log.
+func TestSetSetting_NewNamesAreCheap(t *testing.T) {
+	t.Parallel()
+	var spy spy
+	store := openStore(t, storePath(t), spy.options(sqlite.Options{}))
+	checkpoints := func(name string) (n int) {
+		spy.watch(nil)
+		require.NoError(t, store.SetSetting(t.Context(), name, []byte("value")))
+		for _, statement := range spy.statements() {
+			if strings.HasPrefix(statement, "PRAGMA wal_checkpoint") {
+				n++
+			}
+		}
+		return n
+	}
+	for _, name := range []string{"pin/1", "pin/2", "pin/3"} {
+		require.Zero(t, checkpoints(name), name)
+	}
+	require.Equal(t, 1, checkpoints("pin/2"), "replaced")
 }

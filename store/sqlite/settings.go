@@ -32,17 +32,19 @@ func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
 // say, and is one of the two writes that work while the disk is full. The value
 // that was there before is in no file any more, unless somebody else reads the
 // store at the time; then it is in the write-ahead log until the next SetSetting
-// or Close.
+// or Close. A name that is new costs no more than any other write.
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
 	value = bytes.Clone(value)
-	err := s.submit(ctx, &operation{write: true, essential: true, secret: true, run: func(tx *transaction) (err error) {
-		if value == nil {
-			_, err = tx.conn.exec("DELETE FROM settings WHERE name=?", name)
-		} else {
-			_, err = tx.conn.exec("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value=excluded.value", name, value)
+	op := &operation{write: true, essential: true, secret: true}
+	op.run = func(tx *transaction) error {
+		replaced, err := tx.conn.exec("DELETE FROM settings WHERE name=?", name)
+		op.replaced = replaced > 0
+		if err == nil && value != nil {
+			_, err = tx.conn.exec("INSERT INTO settings (name, value) VALUES (?, ?)", name, value)
 		}
 		return err
-	}})
+	}
+	err := s.submit(ctx, op)
 	if err != nil {
 		return fmt.Errorf("save setting %q: %w", name, err)
 	}

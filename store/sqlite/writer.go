@@ -36,6 +36,8 @@ type operation struct {
 	// secret makes the transaction survive a power cut even with NoSync, and
 	// what it replaced be forgotten before the answer.
 	secret bool
+	// replaced is set by run when there is something to forget.
+	replaced bool
 	// weight is about how many rows are written.
 	weight int
 
@@ -80,6 +82,7 @@ type writer struct {
 	log        *slog.Logger
 	reserve    *reserve
 	noSync     bool
+	remembers  bool // the log holds what a forget could not take out of it
 
 	counters counters
 	claims   claims
@@ -218,7 +221,7 @@ func (w *writer) commit(batch []*operation) {
 	} else {
 		w.reserve.restore()
 	}
-	if err == nil && secret(batch) {
+	if err == nil && (replaced(batch) || w.remembers && secret(batch)) {
 		w.forget()
 	}
 	for _, op := range batch {
@@ -265,6 +268,10 @@ func (w *writer) transact(batch []*operation) error {
 
 func secret(batch []*operation) bool {
 	return slices.ContainsFunc(batch, func(op *operation) bool { return op.secret })
+}
+
+func replaced(batch []*operation) bool {
+	return slices.ContainsFunc(batch, func(op *operation) bool { return op.replaced })
 }
 
 const (
