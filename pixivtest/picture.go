@@ -95,6 +95,10 @@ func (w work) look(seed uint64, n int) Page {
 	if p.Width == 0 {
 		p.Width = defaultSide - 16 + int(mix(random, 2)%32)
 		p.Height = defaultSide - 16 + int(mix(random, 3)%64)
+		if w.Type == Ugoira && n > 0 { // all frames are of the size of the first
+			first := w.look(seed, 0)
+			p.Width, p.Height = first.Width, first.Height
+		}
 		for p.Size > 0 && paintSize(p.Format, p.Width, p.Height) > p.Size {
 			p.Width, p.Height = max(1, p.Width/2), max(1, p.Height/2)
 		}
@@ -115,6 +119,9 @@ func (s *Server) original(w work, n int) content {
 // rendition is a small JPEG in place of page n: a thumbnail, a master or a frame.
 func (s *Server) rendition(w work, n int, kind string) content {
 	p := w.look(s.config.Seed, n)
+	if w.Type == Ugoira {
+		p = w.look(s.config.Seed, 0)
+	}
 	return s.gallery.paint(paint.Spec{
 		Seed:   mix(s.config.Seed, uint64(w.ID), uint64(n), uint64(w.version), uint64(w.changes[n])),
 		Label:  fmt.Sprintf("work %d page %d upload %d %s", w.ID, n, w.version, kind),

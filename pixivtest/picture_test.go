@@ -1,6 +1,8 @@
 package pixivtest
 
 import (
+	"archive/zip"
+	"image/jpeg"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,4 +35,26 @@ func TestGalleryForgets(t *testing.T) {
 	require.NotSame(t, first, again, "forgotten")
 	require.Equal(t, read(first), read(again))
 	require.Equal(t, len(g.known), g.recent.Len())
+}
+
+// All frames in the zip file of an animation have one size.
+func TestZippedFramesHaveOneSize(t *testing.T) {
+	t.Parallel()
+	s := NewUnstartedServer(Config{})
+	user := s.AddUser(User{})
+	id := s.AddWork(Work{UserID: user.ID, Type: Ugoira, Frames: 12, Sizes: Between{Min: 3 << 10, Max: 40 << 10}}).ID
+	w, ok := s.catalog.work(id)
+	require.True(t, ok)
+	file := s.zipped(w, zipSmall)
+	archive, err := zip.NewReader(file, file.Size())
+	require.NoError(t, err)
+	sizes := map[[2]int]int{}
+	for _, frame := range archive.File {
+		opened, err := frame.Open()
+		require.NoError(t, err)
+		config, err := jpeg.DecodeConfig(opened)
+		require.NoError(t, err)
+		sizes[[2]int{config.Width, config.Height}]++
+	}
+	require.Len(t, sizes, 1, "%v", sizes)
 }
