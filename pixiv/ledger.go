@@ -66,7 +66,8 @@ type Ledger struct {
 	// of the items that ended well have no record of a file.
 	Files        int `json:"files"`
 	FilesMissing int `json:"files_missing,omitempty"`
-	// ListingsFailed counts lists that could not be read to their end,
+	// ListingsFailed counts lists that could not be read to their end, but for
+	// that of a user who is gone, which is a thing with a fate,
 	// ListingsPending what is still to be read of lists, and ListingsCut what
 	// Pixiv did not list to the end.
 	ListingsFailed  int `json:"listings_failed,omitempty"`
@@ -299,9 +300,13 @@ func (l *ledgerReader) item(item *pixivoc.ItemStatus) error {
 			}
 			return nil
 		}
-		if l.mine(item.Key) {
-			l.listing(item)
+		if !l.mine(item.Key) {
+			return nil
 		}
+		if fate, known := fateOf(item.Reason); known && item.Stage == StageGetWorksNumber && item.State == pixivoc.ItemFailed {
+			return l.add(LedgerEntry{Key: item.Key, Fate: fate, Failed: 1}) // a user who is gone has no list
+		}
+		l.listing(item)
 		return nil
 	case StageGetNovel, StageSaveNovel, StageDownloadNovelPicture:
 		l.novel(item)

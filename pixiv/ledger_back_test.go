@@ -49,3 +49,31 @@ func TestReport_WorkThatComesBack(t *testing.T) {
 		})
 	}
 }
+
+// A user who is gone ends nothing in failure for ever: that is known, and what
+// was saved stays.
+func TestReport_UserWhoIsGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := pixivtest.NewUnstartedServer(pixivtest.Config{})
+		defer server.Close()
+		user := server.AddUser(pixivtest.User{}).ID
+		for range 3 {
+			server.AddWork(pixivtest.Work{UserID: user, PageCount: 1})
+		}
+		client := logIn(t, server)
+		spec := pixivoc.TaskSpec{Type: pixiv.UserWorks, Name: "n", SavePath: t.TempDir(), Keyword: fmt.Sprint(user), Key: "again"}
+		finish(t, client, spec)
+		server.Script(pixivtest.Rule{Match: pixivtest.Match{Path: "/v1/user/detail"}, Do: pixivtest.Respond{
+			Status: 404, ContentType: "application/json", Body: `{"error":{"user_message":"gone","message":"","reason":"","user_message_details":{}}}`,
+		}})
+		task, _, failed := finish(t, client, spec)
+		assert.Equal(t, map[string]string{fmt.Sprint(user): pixivoc.ReasonDeleted}, failed)
+		ledger, _ := entries(t, task, 100)
+		assert.Equal(t, map[pixiv.Fate]int{pixiv.FateSaved: 3, pixiv.FateDeleted: 1}, ledger.Fates)
+		assert.Zero(t, ledger.ListingsFailed)
+		assert.True(t, ledger.Complete)
+		key := fmt.Sprint("user ", user)
+		assert.Equal(t, map[string]pixiv.TombstoneRecord{key: {UserID: pixiv.ID(user)}}, tombstones(t, task))
+	})
+}

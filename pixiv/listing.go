@@ -76,6 +76,9 @@ func numberStage(to sink) pixivoc.Stage {
 		api := NewAPI(rt)
 		detail, err := api.UserDetail(ctx, item.User)
 		if err != nil {
+			if isDeleted(err) {
+				out.Record(RecordTombstone, "user "+item.User.String(), TombstoneRecord{UserID: item.User})
+			}
 			return out, err
 		}
 		rt.Logger().Debug("user found", "user", item.User, "illusts", detail.Profile.TotalIllusts, "manga", detail.Profile.TotalManga)

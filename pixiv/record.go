@@ -19,7 +19,7 @@ const (
 	// RecordLimit has a LimitRecord; its key is the ID of the user.
 	RecordLimit = "limit"
 	// RecordTombstone has a TombstoneRecord; its key is the ID of the work, ID_pN
-	// for one of its pages and "novel ID" for a novel.
+	// for one of its pages, "novel ID" for a novel and "user ID" for a user.
 	RecordTombstone = "tombstone"
 )
 
@@ -96,9 +96,10 @@ type LimitRecord struct {
 // once: a list still has it, or it was asked for. It was deleted or made
 // private. What was saved of it stays.
 type TombstoneRecord struct {
-	// WorkID is the work, NovelID the novel; the other one is 0.
+	// WorkID is the work, NovelID the novel, UserID the user; the others are 0.
 	WorkID  ID `json:"work_id,omitempty"`
 	NovelID ID `json:"novel_id,omitempty"`
+	UserID  ID `json:"user_id,omitempty"`
 	// Page is the page of a work that lacks this page alone, from 0; nil when
 	// all of it is gone.
 	Page *int `json:"page,omitempty"`
