@@ -93,10 +93,23 @@ func objectionTo(r rune) string {
 		return "has a control character"
 	case unicode.Is(unicode.Bidi_Control, r):
 		return "has a character that reverses the direction of text"
+	case invisible(r):
+		return "has a character that cannot be seen"
 	case r == utf8.RuneError, r == '\uFEFF', unicode.Is(unicode.Noncharacter_Code_Point, r):
 		return "has a character that is not text"
 	}
 	return ""
+}
+
+// invisible says that a character takes no place, or is a blank that counts as
+// a letter, so that names look alike or empty. Joiners stay: scripts and emoji
+// need them.
+func invisible(r rune) bool {
+	switch r {
+	case '\u200B', '\u2060', '\u115F', '\u1160', '\u3164', '\uFFA0': // zero width space, word joiner, Hangul fillers
+		return true
+	}
+	return r >= 0xE0000 && r <= 0xE007F // tags
 }
 
 // Clean makes a legal name of one file or folder out of any text: Check

@@ -22,6 +22,7 @@ func badNames() map[string][]string {
 		"F2": {
 			"", ".", "..", " ", "...", " a", "a ", ".a", "a.", "\u3000a", "a\u00a0", "a\x00b", "a\nb", "a\x7fb",
 			"a\u0085b", "a\u202eb", "a\u2066b", "\u200fa", "a\u2028b", "a\u2029b", "\ufeffa",
+			"\u200b", "a\u2060b", "\u3164", "\u115f\u1160", "\uffa0", "a\U000e0061",
 		},
 		"F3": {
 			"CON", "con", "nul.txt", "NUL .txt", "Aux.tar.gz", "PRN", "COM1", "com9.jpg", "COM¹", "LPT³.png", "lpt1",
