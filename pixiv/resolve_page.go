@@ -72,7 +72,11 @@ func (l link) oldPage(page string) (target, error) {
 		}
 		return numbered(UserBookmarks, query.Get("id"), bookmarkRest(visibility(query.Get("rest")), "", query.Get("tag")))
 	case "bookmark_new_illust.php", "bookmark_new_illust_r18.php":
-		return target{kind: FollowingFeed, keyword: restrictAll}, nil
+		found := target{kind: FollowingFeed, keyword: restrictAll}
+		if query.Get("mode") == "r18" || page == "bookmark_new_illust_r18.php" {
+			found.options = Options{Filter: "x_restrict > 0"}
+		}
+		return found, nil
 	case "ranking.php":
 		return l.rankingPage()
 	case "search.php":

@@ -68,6 +68,8 @@ var resolved = []struct{ text, kind, keyword, options string }{
 	{pixivPage + "/en/users/2188232/following?rest=hide", "Following", "2188232 private", ""},
 	{pixivPage + "/bookmark.php?type=user&id=2188232&rest=show", "Following", "2188232", ""},
 	{pixivPage + "/bookmark_new_illust.php", "FollowingFeed", "all", ""},
+	{pixivPage + "/bookmark_new_illust.php?mode=r18", "FollowingFeed", "all", `{"filter":"x_restrict > 0"}`},
+	{pixivPage + "/bookmark_new_illust_r18.php", "FollowingFeed", "all", `{"filter":"x_restrict > 0"}`},
 	{pixivPage + "/bookmark_new_illust.php?p=2", "FollowingFeed", "all", ""},
 	{pixivPage + "/discovery", "RecommendedWorks", "illust", ""},
 
