@@ -15,9 +15,9 @@ import (
 )
 
 // maxStem is the longest file name in bytes without extension. What is left of
-// the 200 bytes of pixivoc.CheckName is for the longest suffix,
-// "_ugoira1920x1080.zip".
-const maxStem = 175
+// the 200 bytes of pixivoc.CheckName is for the longest suffixes,
+// "_r20260131235959" and "_ugoira1920x1080.zip".
+const maxStem = 164
 
 // aiMade is the illust_ai_type of a work made by AI.
 const aiMade = 2

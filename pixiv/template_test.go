@@ -252,3 +252,11 @@ func FuzzTemplate(f *testing.F) {
 		}
 	})
 }
+
+// The longest name has room for all that is put behind it.
+func TestLongestNameHasRoomForSuffixes(t *testing.T) {
+	t.Parallel()
+	for _, suffix := range []string{previewSuffix, "_ugoira1920x1080.zip"} {
+		require.NoError(t, pixivoc.CheckName(strings.Repeat("a", maxStem)+"_r20260131235959"+suffix))
+	}
+}
