@@ -51,12 +51,16 @@ func (s *stageRuntime) Download(ctx context.Context, download Download) (File, e
 		Progress:     run.job.live.received,
 		Refuse:       download.guarded(s.Logger()),
 		Replace:      s.mayReplace(ctx),
+		Taken:        s.isTaken(ctx),
 	})
 	if err != nil {
 		return File{}, run.lostFolder(downloadError(download.Request, err))
 	}
+	if !staged.Shared && !run.names.hold(staged.Name, s.item.ID) {
+		return File{}, errors.Join(fmt.Errorf("download %s: another item saves a file of that name now", staged.Name), staged.Discard())
+	}
 	if staged.Wanted != "" {
-		s.Logger().Warn("a file of that name that no task saved stays, saving beside it", "name", staged.Wanted, "instead", staged.Name)
+		s.Logger().Warn("a file of that name that is not the item's stays, saving beside it", "name", staged.Wanted, "instead", staged.Name)
 	}
 	s.files = append(s.files, staged)
 	if !download.ModTime.IsZero() {
@@ -103,8 +107,9 @@ func fileOf(staged *fetch.Staged) File {
 }
 
 // existing says whether a file was there before the task. One that the task
-// wrote before its process died, and then found, was not.
-func existing(staged *fetch.Staged) bool { return staged.Existing && !staged.Own }
+// wrote before its process died, and then found, was not, nor was one that
+// another of its items saved.
+func existing(staged *fetch.Staged) bool { return staged.Existing && !staged.Own && !staged.Shared }
 
 // longPause is the pause from which on a host that asks for one gets it from
 // every transfer; a shorter one concerns the transfer that was refused.
@@ -231,6 +236,7 @@ func (r *round) finishGroup(group []*itemRun) {
 // then nobody else, nor the next run, could fetch files of these names.
 func (r *round) discard(done *itemRun) {
 	for _, file := range done.files {
+		r.run.names.free(file.Name, done.item.ID)
 		if err := file.Discard(); err != nil {
 			r.run.log.Warn("discard file", "key", done.item.Key, "error", err)
 		}
@@ -255,7 +261,7 @@ func (r *round) setTimes(done *itemRun) {
 func (i *itemRun) bytes() int64 {
 	var sum int64
 	for _, file := range i.files {
-		if !existing(file) {
+		if !existing(file) && !file.Shared {
 			sum += file.Size
 		}
 	}

@@ -119,6 +119,7 @@ func (r *round) commitGroup(ctx context.Context, group []*itemRun) (wait time.Du
 	for i, done := range items {
 		if commits[i].Outcome == OutcomeDone && (errs == nil || errs[i] == nil) {
 			r.setTimes(done)
+			r.freeNames(done)
 		}
 	}
 	r.count(commits, items, errs)

@@ -35,7 +35,8 @@ type taskRun struct {
 	kind   *TaskType
 	task   StoredTask  // only the run's own goroutine reads and writes it
 	folder *fsafe.Root // nil for a type that saves no files
-	reach  int         // how many rounds before its own an item may be claimed
+	names  heldNames
+	reach  int // how many rounds before its own an item may be claimed
 	log    *slog.Logger
 }
 

@@ -75,7 +75,9 @@ type Download struct {
 	Request *http.Request
 	// Name is the path below the save path, with slashes. A file that stands
 	// there already, with other content, is replaced only when a record of
-	// kind RecordFile names it; else it stays, see File.Wanted. Each part must pass
+	// kind RecordFile names it; else it stays, see File.Wanted. One that another
+	// item of the task has saved in the same run of the task, or is saving, stays
+	// as well: the same bytes share it, others get another name. Each part must pass
 	// CheckName; use CleanName for text that comes from outside. The names of
 	// one item must differ in more than case and extension.
 	Name string
@@ -116,8 +118,8 @@ type File struct {
 	// nothing under its name.
 	Existing bool `json:"existing,omitempty"`
 	// Wanted is the path that the file would have, when a file stands there that
-	// no task of the store saved: that one stays, and this one has its checksum
-	// in its name.
+	// no task of the store saved, or that another item of the task did: that one
+	// stays, and this one has its checksum in its name.
 	Wanted string `json:"wanted,omitempty"`
 }
 

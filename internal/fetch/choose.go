@@ -118,10 +118,13 @@ func (t *transfer) place() (*Staged, error) {
 // that must stay. The beginning of the same content is replaced: nothing of it
 // is lost.
 func (t *transfer) take(name string) (*Staged, error) {
-	if found, taken := t.there[name]; taken && t.request.Replace != nil {
+	if found, stands := t.there[name]; stands && (found.taken || t.request.Replace != nil) {
 		if sum, same := t.compare(&found); same {
 			found.kind, t.existing = t.kind, &found
 			return t.adopt(sum)
+		}
+		if found.taken {
+			return nil, nil
 		}
 		may, err := t.request.Replace(name)
 		if err != nil || !may && !t.isBeginning(&found) {

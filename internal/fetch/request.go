@@ -81,6 +81,11 @@ type Request struct {
 	// stand under both the error is ErrTaken. It is not asked when the name is
 	// free.
 	Replace func(name string) (bool, error)
+	// Taken, when set, is asked for a file that stands under a final name: whether
+	// it is another file of the job. Such a file stays, whatever Replace says, and
+	// its length proves nothing: the bytes are fetched and compared. The same bytes
+	// adopt it, with Staged.Shared; others get another name, as with Replace.
+	Taken func(name string) (bool, error)
 	// Since is when the job began that the request belongs to. A file that was
 	// written later than that, but before the Fetcher was made, is the job's
 	// own: its process died before it took note of the file. Where the clock of

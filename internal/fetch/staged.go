@@ -42,6 +42,12 @@ type Staged struct {
 	Wanted string
 	// Own says that an existing file is the job's own; see Request.Since.
 	Own bool
+	// Shared says that an existing file is another one of the job; see
+	// Request.Taken.
+	Shared bool
+	// Stood says that a file stood under the final name, which was adopted or is
+	// replaced.
+	Stood bool
 	// Requests is how many requests were sent, and Fetched how many bytes of
 	// bodies arrived, those that were thrown away included.
 	Requests int
@@ -60,6 +66,7 @@ func (t *transfer) stage() *Staged {
 		Name: t.name, Type: t.kind, Size: t.part.size, CRC32C: t.part.sum.crc,
 		Requests: t.requests, Fetched: t.bytes, folder: t.request.Folder, part: t.part,
 	}
+	_, staged.Stood = t.there[t.name]
 	if t.part.sum.sha != nil {
 		staged.SHA256 = t.part.sum.sha.Sum(nil)
 	}
@@ -81,7 +88,7 @@ func (t *transfer) adopt(sum checksums) (*Staged, error) {
 	}
 	staged := &Staged{
 		Name: t.existing.name, Type: t.existing.kind, Size: t.existing.size, CRC32C: sum.crc,
-		Existing: true, Own: t.existing.own,
+		Existing: true, Stood: true, Own: t.existing.own, Shared: t.existing.taken,
 		Requests: t.requests, Fetched: t.bytes, folder: t.request.Folder,
 	}
 	if sum.sha != nil {

@@ -62,6 +62,8 @@ type existing struct {
 	size int64
 	kind Type
 	own  bool // see Request.Since
+	// taken says that it stays for another file of the job; see Request.Taken.
+	taken bool
 }
 
 // errAccepted ends a body that need not be read: the file is there already
@@ -198,7 +200,7 @@ func contextError(ctx context.Context) error {
 
 // look says what stands under a final name: nothing, a file that looks whole,
 // or, as an error, something that is no file. A file that is not whole counts as
-// nothing; it stays until the new one is whole.
+// nothing; it stays until the new one is whole. So does one that is taken.
 func (t *transfer) look(name string) (*existing, error) {
 	info, err := t.request.Folder.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -210,14 +212,19 @@ func (t *transfer) look(name string) (*existing, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fsafe.NotRegularError{Name: name, Mode: info.Mode()}
 	}
-	size := info.Size()
-	if size > 0 {
+	size, taken := info.Size(), false
+	if t.request.Taken != nil {
+		if taken, err = t.request.Taken(name); err != nil {
+			return nil, err
+		}
+	}
+	if size > 0 || taken {
 		if t.there == nil {
 			t.there = map[string]existing{}
 		}
-		t.there[name] = existing{name: name, size: size, own: t.isOwn(info.ModTime())}
+		t.there[name] = existing{name: name, size: size, own: t.isOwn(info.ModTime()), taken: taken}
 	}
-	if size == 0 || t.request.Size > 0 && t.request.Size != size && t.request.Otherwise == "" {
+	if taken || size == 0 || t.request.Size > 0 && t.request.Size != size && t.request.Otherwise == "" {
 		return nil, nil
 	}
 	found := &existing{name: name, size: size, own: t.isOwn(info.ModTime())}
