@@ -169,7 +169,7 @@ func statusError(request *http.Request, status *fetch.StatusError) error {
 		return &BlockedError{Host: request.URL.Host, Err: err}
 	case status.Code == http.StatusNotFound, status.Code == http.StatusGone:
 		return Permanent(ReasonDeleted, err)
-	case status.Code == http.StatusForbidden:
+	case status.Code == http.StatusForbidden, status.Code == http.StatusUnauthorized: // Do says the same of both
 		return Permanent(ReasonForbidden, err)
 	case fetch.Permanent(status):
 		return Permanent(ReasonRefused, err)

@@ -131,10 +131,18 @@ type RefreshError struct {
 	Err   error
 }
 
-func (e *RefreshError) Error() string { return "refresh token: " + e.Err.Error() }
+func (e *RefreshError) Error() string { return "refresh token: " + textOf(e.Err) }
 
 // Unwrap returns the cause.
 func (e *RefreshError) Unwrap() error { return e.Err }
+
+// textOf is the text of a cause, also of one that was left out.
+func textOf(err error) string {
+	if err == nil {
+		return "for no given reason"
+	}
+	return err.Error()
+}
 
 // StageError is the error of one run of an item.
 type StageError struct {
@@ -158,7 +166,7 @@ type PermanentError struct {
 	Err    error
 }
 
-func (e *PermanentError) Error() string { return e.Err.Error() }
+func (e *PermanentError) Error() string { return textOf(e.Err) }
 
 // Unwrap returns the cause.
 func (e *PermanentError) Unwrap() error { return e.Err }
@@ -178,7 +186,7 @@ type RetryAfterError struct {
 	Err  error
 }
 
-func (e *RetryAfterError) Error() string { return e.Err.Error() }
+func (e *RetryAfterError) Error() string { return textOf(e.Err) }
 
 // Unwrap returns the cause.
 func (e *RetryAfterError) Unwrap() error { return e.Err }

@@ -68,8 +68,9 @@ type Client interface {
 
 	// Do sends a request of your own: paced, with the site's token when it
 	// goes to one of Site.Hosts, over the road of the environment. Methods that
-	// may be sent twice (GET, PUT, ...) are repeated after passing faults. An answer that is not a success becomes an error.
-	// The caller closes the body, which is cut off at 16 MiB.
+	// may be sent twice (GET, PUT, ...) are repeated after passing faults. An
+	// answer that is not a success, or has more than 16 MiB, becomes an error.
+	// The caller closes the body.
 	Do(request *http.Request) (*http.Response, error)
 
 	// Shutdown stops all tasks, keeps what is on disk for the next start, and

@@ -52,6 +52,9 @@ func NewQuota(rate, seconds int, born time.Time) *Quota {
 func (q *Quota) Allow(now time.Time) (ok bool, retryAfter time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.rate < 1 { // the zero value
+		q.rate, q.seconds, q.born = 1, 1, now
+	}
 	t := now.Sub(q.born)
 	if len(q.admitted) > 0 {
 		t = max(t, q.newest(0))

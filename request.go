@@ -313,7 +313,7 @@ func (c *client) exchange(request *http.Request, timeout time.Duration) (*http.R
 		return nil, err
 	}
 	if len(body) > maxAnswer {
-		return nil, Permanent(ReasonContent, fmt.Errorf("%s %s: answer is larger than %d bytes", request.Method, shownURL(request.URL), maxAnswer))
+		return nil, Permanent(ReasonContent, fmt.Errorf("answer is larger than %d bytes", maxAnswer))
 	}
 	whole := *response
 	whole.Request = request // which not every road sets

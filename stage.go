@@ -71,7 +71,8 @@ type Runtime interface {
 
 // Download describes a file to fetch.
 type Download struct {
-	// Request is the GET to send. The kernel adds Range and If-Range.
+	// Request is the GET to send. The kernel adds Range and If-Range, but neither
+	// the site's token nor what Site.Authorize puts on a request.
 	Request *http.Request
 	// Name is the path below the save path, with slashes. A file that stands
 	// there already, with other content, is replaced only when a record of
@@ -136,7 +137,7 @@ type Output struct {
 // Queue adds an item with that payload for the next stage.
 func (o *Output) Queue(key string, payload any) { o.QueueTo("", key, payload) }
 
-// QueueTo adds an item for the named stage, which may be the running one.
+// QueueTo adds an item for the named stage: the running one or one after it.
 // A payload that cannot be written as JSON fails the item that is running.
 func (o *Output) QueueTo(stage, key string, payload any) {
 	raw, err := json.Marshal(payload)

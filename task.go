@@ -14,7 +14,7 @@ type State string
 
 // The states of a task.
 const (
-	// StateWaitStart: created, never started.
+	// StateWaitStart: created, or opened again by Create, and not started since.
 	StateWaitStart State = "WaitStart"
 	// StateQueued: started, waits until fewer than Config.MaxRunning tasks run.
 	StateQueued State = "Queued"
@@ -77,8 +77,9 @@ type Task interface {
 
 	// Wait blocks until the task neither runs nor waits to run: until it is
 	// StateWaitStart, StateStopped, StateScheduled, StateOver or StateError.
-	// The error is never the task's own (see TaskInfo.Error) but the context's,
-	// ErrTaskNotFound or ErrClosed.
+	// A task that waits for a login is waited for. The error is never the task's
+	// own (see TaskInfo.Error) but the context's, ErrTaskNotFound or ErrClosed;
+	// the TaskInfo is zero then.
 	Wait(ctx context.Context) (TaskInfo, error)
 
 	// SetSchedule changes TaskSpec.Schedule, "" to none. A task that is over is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -63,13 +64,23 @@ func NewDoH(endpoint string, transport http.RoundTripper, addresses ...string) (
 // LookupNetIP returns the addresses of host; network is "ip", "ip4" or "ip6".
 // The error is a *net.DNSError.
 func (d *DoH) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	if d.client == nil {
+		return nil, errNoDoH(host)
+	}
 	return d.client.LookupNetIP(ctx, network, host)
 }
 
 // LookupECH returns the ECHConfigList that the HTTPS record of host publishes,
 // for TransportConfig.ECHConfigList. The error is a *net.DNSError.
 func (d *DoH) LookupECH(ctx context.Context, host string) ([]byte, error) {
+	if d.client == nil {
+		return nil, errNoDoH(host)
+	}
 	return d.client.LookupECH(ctx, host)
+}
+
+func errNoDoH(host string) error {
+	return &net.DNSError{Err: "the DoH was not made with NewDoH", Name: host}
 }
 
 // CloseIdleConnections closes the connections that no query uses, unless they
