@@ -64,6 +64,9 @@ func (c *client) runTask(ctx context.Context, j *job) {
 // after all, because Create added items since the run looked. Whoever starts,
 // stops or deletes the task sees it before or after, never in between.
 func (r *taskRun) end(ctx context.Context, cause error) bool {
+	if errors.Is(cause, ErrClosed) && r.client.isClosed() {
+		return true // Shutdown ends requests before runs; the task goes on with the next client
+	}
 	unlock, err := r.client.locks.lock(ctx, r.task.TID)
 	if err != nil || ctx.Err() != nil {
 		if err == nil {
