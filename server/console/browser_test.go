@@ -204,7 +204,7 @@ func (b *browser) until(expression string) {
 	b.t.Helper()
 	ticks := time.NewTicker(25 * time.Millisecond)
 	defer ticks.Stop()
-	end := time.After(25 * time.Second)
+	end := time.After(time.Minute)
 	for {
 		reached, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		if err == nil && reached {
