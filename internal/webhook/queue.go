@@ -6,44 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"sync"
+
+	"github.com/pixivoc/pixivoc/internal/setting"
 )
 
-// SettingStore keeps small named values durably. An absent one gives an error
-// that is fs.ErrNotExist; a nil value removes one.
-type SettingStore interface {
-	Setting(ctx context.Context, name string) ([]byte, error)
-	SetSetting(ctx context.Context, name string, value []byte) error
-}
-
-// memory is the SettingStore of a Sender that was given none.
-type memory struct {
-	mu     sync.Mutex
-	values map[string][]byte
-}
-
-func (m *memory) Setting(_ context.Context, name string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	value, ok := m.values[name]
-	if !ok {
-		return nil, fmt.Errorf("setting %q: %w", name, fs.ErrNotExist)
-	}
-	return value, nil
-}
-
-func (m *memory) SetSetting(_ context.Context, name string, value []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if value == nil {
-		delete(m.values, name)
-		return nil
-	}
-	m.values[name] = value
-	return nil
-}
+// SettingStore keeps the messages that wait.
+type SettingStore = setting.Store
 
 // Message is one thing to tell.
 type Message struct {
@@ -88,7 +58,7 @@ func (q *queue) load(ctx context.Context, slots int) (messages []Message, lost, 
 	var found []slotted
 	for slot := range slots {
 		var m slotted
-		damage, err := split(loadJSON(ctx, q.store, q.slot(slot), &m))
+		damage, err := split(setting.Load(ctx, q.store, q.slot(slot), &m))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -107,33 +77,12 @@ func (q *queue) load(ctx context.Context, slots int) (messages []Message, lost, 
 	return messages, lost, nil
 }
 
-// damageError is a value that was read and makes no sense.
-type damageError struct{ err error }
-
-func (e *damageError) Error() string { return "damaged: " + e.err.Error() }
-
 // split tells damage from other errors.
 func split(err error) (damage, other error) {
-	if _, isDamage := errors.AsType[*damageError](err); isDamage {
+	if _, isDamage := errors.AsType[*setting.DamageError](err); isDamage {
 		return err, nil
 	}
 	return nil, err
-}
-
-func loadJSON(ctx context.Context, store SettingStore, name string, value any) error {
-	raw, err := store.Setting(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		if err = json.Unmarshal(raw, value); err != nil {
-			err = &damageError{err}
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("load %s: %w", name, err)
-	}
-	return nil
 }
 
 // add stores a message. The caller sees to it that there are not more messages

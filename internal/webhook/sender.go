@@ -15,6 +15,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/pixivoc/pixivoc/internal/setting"
 )
 
 // What Options have where a number is 0.
@@ -171,7 +173,7 @@ func (s *Sender) loadJobs(ctx context.Context) error {
 
 func (o Options) complete() Options {
 	if o.Store == nil {
-		o.Store = &memory{values: map[string][]byte{}}
+		o.Store = &setting.Memory{}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -190,7 +192,7 @@ func (s *Sender) loadSecrets(ctx context.Context) (err error) {
 	texts := s.options.Secrets
 	if len(texts) == 0 {
 		name, stored := s.options.Prefix+"/secret", ""
-		if err := loadJSON(ctx, s.options.Store, name, &stored); err != nil {
+		if err := setting.Load(ctx, s.options.Store, name, &stored); err != nil {
 			return err
 		}
 		if stored == "" {

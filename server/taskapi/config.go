@@ -8,6 +8,7 @@ import (
 
 	"github.com/pixivoc/pixivoc"
 	"github.com/pixivoc/pixivoc/internal/credential"
+	"github.com/pixivoc/pixivoc/internal/setting"
 	"github.com/pixivoc/pixivoc/internal/webhook"
 )
 
@@ -147,7 +148,7 @@ func (c Config) complete() (Config, error) {
 		c.Webhooks.BackOff = webhook.DefaultBackOff
 	}
 	if c.Settings == nil {
-		c.Settings = &memorySettings{values: map[string][]byte{}}
+		c.Settings = &setting.Memory{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

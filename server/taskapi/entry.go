@@ -2,14 +2,10 @@ package taskapi
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"sync"
 	"time"
 
-	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/setting"
 )
 
 // settingPrefix begins the names of everything this package keeps.
@@ -41,7 +37,7 @@ type entry struct {
 func entryName(tid int64) string { return fmt.Sprintf("%s%d", settingPrefix, tid) }
 
 func (a *API) loadEntry(ctx context.Context, tid int64) (e entry, err error) {
-	err = loadJSON(ctx, a.config.Settings, entryName(tid), &e)
+	err = setting.Load(ctx, a.config.Settings, entryName(tid), &e)
 	return e, err
 }
 
@@ -67,7 +63,7 @@ func (a *API) edit(ctx context.Context, tid int64, change func(*entry)) error {
 }
 
 func (a *API) saveEntry(ctx context.Context, tid int64, e entry) error {
-	return saveJSON(ctx, a.config.Settings, entryName(tid), e)
+	return setting.Save(ctx, a.config.Settings, entryName(tid), e)
 }
 
 // dropEntry forgets a task that is gone.
@@ -86,61 +82,6 @@ func (a *API) dropEntry(ctx context.Context, tid int64) error {
 	}
 	if err := a.config.Settings.SetSetting(ctx, entryName(tid), nil); err != nil {
 		return fmt.Errorf("remove %s: %w", entryName(tid), err)
-	}
-	return nil
-}
-
-// loadJSON reads a setting; one that is absent leaves value as it is.
-func loadJSON(ctx context.Context, settings pixivoc.SettingStore, name string, value any) error {
-	raw, err := settings.Setting(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, value)
-	}
-	if err != nil {
-		return fmt.Errorf("load %s: %w", name, err)
-	}
-	return nil
-}
-
-func saveJSON(ctx context.Context, settings pixivoc.SettingStore, name string, value any) error {
-	raw, err := json.Marshal(value)
-	if err == nil {
-		err = settings.SetSetting(ctx, name, raw)
-	}
-	if err != nil {
-		return fmt.Errorf("save %s: %w", name, err)
-	}
-	return nil
-}
-
-// memorySettings take the place of Settings that were not given.
-type memorySettings struct {
-	mu     sync.Mutex
-	values map[string][]byte
-}
-
-// Setting implements pixivoc.SettingStore.
-func (m *memorySettings) Setting(_ context.Context, name string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	value, ok := m.values[name]
-	if !ok {
-		return nil, fmt.Errorf("setting %q: %w", name, fs.ErrNotExist)
-	}
-	return value, nil
-}
-
-// SetSetting implements pixivoc.SettingStore.
-func (m *memorySettings) SetSetting(_ context.Context, name string, value []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if value == nil {
-		delete(m.values, name)
-	} else {
-		m.values[name] = value
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/setting"
 )
 
 // intent is a task that is about to be made. It is kept before the client makes
@@ -25,7 +26,7 @@ func newKey() string { return "taskapi-" + rand.Text() }
 // intend keeps the intent to make a task. The caller has the turn to add.
 func (a *API) intend(ctx context.Context, e entry, spec pixivoc.TaskSpec) error {
 	spec.Input = nil // cannot be read again
-	if err := saveJSON(ctx, a.config.Settings, intentName, intent{e, spec}); err != nil {
+	if err := setting.Save(ctx, a.config.Settings, intentName, intent{e, spec}); err != nil {
 		return err
 	}
 	a.intended.Store(&e.Key)
@@ -47,7 +48,7 @@ func (a *API) abandon(ctx context.Context, key string) error {
 // It comes before requests are served.
 func (a *API) resume(ctx context.Context) {
 	var last intent
-	err := loadJSON(ctx, a.config.Settings, intentName, &last)
+	err := setting.Load(ctx, a.config.Settings, intentName, &last)
 	if err == nil && last.Entry.Key != "" {
 		a.intended.Store(&last.Entry.Key)
 		if !a.view.hasKey(last.Entry.Key) {

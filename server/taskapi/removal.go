@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/setting"
 )
 
 // removals are what was removed from the lists and is still to be deleted, with
@@ -38,7 +39,7 @@ func (l removals) isEmpty() bool { return len(l.Tasks)+len(l.Unresolved) == 0 }
 // saveRemovals keeps the list. The caller has the turn to edit.
 func (a *API) saveRemovals(ctx context.Context, next removals) error {
 	if !next.isEmpty() {
-		return saveJSON(ctx, a.config.Settings, removalsName, next)
+		return setting.Save(ctx, a.config.Settings, removalsName, next)
 	}
 	if err := a.config.Settings.SetSetting(ctx, removalsName, nil); err != nil {
 		return fmt.Errorf("remove %s: %w", removalsName, err)
@@ -134,7 +135,7 @@ func (a *API) restoreRemovals(ctx context.Context) {
 	}
 	defer release()
 	var left removals
-	if err := loadJSON(ctx, a.config.Settings, removalsName, &left); err != nil && ctx.Err() == nil {
+	if err := setting.Load(ctx, a.config.Settings, removalsName, &left); err != nil && ctx.Err() == nil {
 		a.log.Error("removed tasks are shown again", "error", err)
 	}
 	a.removals = left.clone()

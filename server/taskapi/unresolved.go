@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/internal/setting"
 )
 
 // unresolved is an address that could not be understood, shown as a finished
@@ -46,7 +47,7 @@ func slotName(id int64) string {
 func (a *API) loadUnresolved(ctx context.Context) {
 	for slot := range int64(MaxUnresolved) {
 		var u unresolved
-		err := loadJSON(ctx, a.config.Settings, slotName(slot), &u)
+		err := setting.Load(ctx, a.config.Settings, slotName(slot), &u)
 		if ctx.Err() != nil {
 			return
 		}
@@ -110,7 +111,7 @@ func (a *API) addUnresolved(ctx context.Context, given request, reason string) (
 	if given.options.CallBackWebHook != "" {
 		u.Webhook, u.WebhookID = given.options.CallBackWebHook, newMessageID()
 	}
-	if err := saveJSON(ctx, a.config.Settings, slotName(u.ID), u); err != nil {
+	if err := setting.Save(ctx, a.config.Settings, slotName(u.ID), u); err != nil {
 		return nil, err
 	}
 	a.view.setUnresolved(u)
@@ -132,7 +133,7 @@ func (a *API) changeUnresolved(ctx context.Context, id int64, change func(*unres
 	}
 	next := *old
 	change(&next)
-	if err := saveJSON(ctx, a.config.Settings, slotName(id), next); err != nil {
+	if err := setting.Save(ctx, a.config.Settings, slotName(id), next); err != nil {
 		return err
 	}
 	a.view.setUnresolved(&next)

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 // AddArchive implements pixivoc.ArchiveStore.
 func (s *Store) AddArchive(ctx context.Context, entries []pixivoc.ArchiveEntry) (added int, err error) {
-	if err := checkArchive(entries); err != nil {
+	if err := check.Archive(entries); err != nil {
 		return 0, err
 	}
 	now := plain(s.clock())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 // Commit implements pixivoc.ItemStore.
@@ -34,7 +35,7 @@ func (s *Store) Commit(ctx context.Context, commits []pixivoc.Commit) []error {
 
 // commit does one element. It refuses before it changes anything.
 func (s *Store) commit(commit pixivoc.Commit, now time.Time) error {
-	if err := checkCommit(commit); err != nil {
+	if err := check.Commit(commit); err != nil {
 		return err
 	}
 	t, err := s.task(commit.Claim.Task)

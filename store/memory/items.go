@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 // AddItems implements pixivoc.ItemStore.
 func (s *Store) AddItems(ctx context.Context, tid int64, items []pixivoc.Item) (int, error) {
-	if err := checkItems(items); err != nil {
+	if err := check.Items(items); err != nil {
 		return 0, err
 	}
 	if err := s.enter(ctx); err != nil {
@@ -101,7 +102,7 @@ func (s *Store) RetryItems(ctx context.Context, tid int64) (int, error) {
 
 // Claim implements pixivoc.ItemStore. Owner is not kept.
 func (s *Store) Claim(ctx context.Context, request pixivoc.ClaimRequest) ([]pixivoc.ClaimedItem, error) {
-	if err := checkClaim(request); err != nil {
+	if err := check.Claim(request); err != nil {
 		return nil, err
 	}
 	now := s.clock()
@@ -161,7 +162,7 @@ func (s *Store) held(claim pixivoc.Claim) *item {
 
 // Renew implements pixivoc.ItemStore.
 func (s *Store) Renew(ctx context.Context, claims []pixivoc.Claim, lease time.Duration) error {
-	if err := checkLease(lease); err != nil {
+	if err := check.Lease(lease); err != nil {
 		return err
 	}
 	until := s.clock().Add(lease)
@@ -197,7 +198,7 @@ func (s *Store) Release(ctx context.Context, claims []pixivoc.Claim) error {
 
 // ListItems implements pixivoc.ItemStore.
 func (s *Store) ListItems(ctx context.Context, query pixivoc.ItemQuery) ([]pixivoc.ItemStatus, error) {
-	if err := checkState(query.State); err != nil {
+	if err := check.State(query.State); err != nil {
 		return nil, err
 	}
 	if err := s.enter(ctx); err != nil {

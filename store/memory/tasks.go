@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 // CreateTask implements pixivoc.TaskStore.
 func (s *Store) CreateTask(ctx context.Context, stored pixivoc.StoredTask, items []pixivoc.Item) (pixivoc.StoredTask, bool, error) {
-	if err := checkItems(items); err != nil {
+	if err := check.Items(items); err != nil {
 		return pixivoc.StoredTask{}, false, err
 	}
 	now := s.clock()

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 // transaction, which other writers wait for, so many thousands are better added
 // in portions.
 func (s *Store) AddArchive(ctx context.Context, entries []pixivoc.ArchiveEntry) (int, error) {
-	if err := checkArchive(entries); err != nil {
+	if err := check.Archive(entries); err != nil {
 		return 0, err
 	}
 	entries = slices.Clone(entries)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 const (
@@ -134,7 +135,7 @@ func (q *queue) expire(until time.Time) {
 
 // Claim implements pixivoc.ItemStore. Claims live in memory; Owner is not kept.
 func (s *Store) Claim(ctx context.Context, request pixivoc.ClaimRequest) ([]pixivoc.ClaimedItem, error) {
-	if err := checkClaim(request); err != nil {
+	if err := check.Claim(request); err != nil {
 		return nil, err
 	}
 	var claimed []pixivoc.ClaimedItem
@@ -199,7 +200,7 @@ func (w *writer) claim(request pixivoc.ClaimRequest) ([]pixivoc.ClaimedItem, err
 
 // Renew implements pixivoc.ItemStore.
 func (s *Store) Renew(ctx context.Context, claims []pixivoc.Claim, lease time.Duration) error {
-	if err := checkLease(lease); err != nil {
+	if err := check.Lease(lease); err != nil {
 		return err
 	}
 	claims = append([]pixivoc.Claim(nil), claims...)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 // Commit implements pixivoc.ItemStore. All elements share one transaction: an
@@ -60,7 +61,7 @@ const (
 
 // commitItem does one element. It refuses before it changes anything.
 func (tx *transaction) commitItem(commit *pixivoc.Commit, now int64) error {
-	if err := checkCommit(*commit); err != nil {
+	if err := check.Commit(*commit); err != nil {
 		return err
 	}
 	rows, err := tx.task(commit.Claim.Task)

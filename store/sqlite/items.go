@@ -8,12 +8,13 @@ import (
 	"slices"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 // AddItems implements pixivoc.ItemStore. The items are added in one transaction,
 // which other writers wait for, so many thousands are better added in portions.
 func (s *Store) AddItems(ctx context.Context, tid int64, items []pixivoc.Item) (int, error) {
-	if err := checkItems(items); err != nil {
+	if err := check.Items(items); err != nil {
 		return 0, err
 	}
 	items = copyItems(items)
@@ -112,7 +113,7 @@ func itemState(code int64) pixivoc.ItemState {
 
 // ListItems implements pixivoc.ItemStore.
 func (s *Store) ListItems(ctx context.Context, query pixivoc.ItemQuery) ([]pixivoc.ItemStatus, error) {
-	if err := checkState(query.State); err != nil {
+	if err := check.State(query.State); err != nil {
 		return nil, err
 	}
 	text := selectItems(query.State)

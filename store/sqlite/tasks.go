@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pixivoc/pixivoc"
+	"github.com/pixivoc/pixivoc/store/internal/check"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 
 // CreateTask implements pixivoc.TaskStore.
 func (s *Store) CreateTask(ctx context.Context, task pixivoc.StoredTask, items []pixivoc.Item) (pixivoc.StoredTask, bool, error) {
-	if err := checkItems(items); err != nil {
+	if err := check.Items(items); err != nil {
 		return pixivoc.StoredTask{}, false, err
 	}
 	task.Options = bytes.Clone(task.Options)

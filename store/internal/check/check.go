@@ -1,4 +1,5 @@
-package memory
+// Package check refuses what no store takes; see pixivoc.Store.
+package check
 
 import (
 	"fmt"
@@ -7,7 +8,8 @@ import (
 	"github.com/pixivoc/pixivoc"
 )
 
-func checkItems(items []pixivoc.Item) error {
+// Items refuses items without stage or key, and with negative numbers.
+func Items(items []pixivoc.Item) error {
 	for i, item := range items {
 		field := func(name string) string { return fmt.Sprintf("Items[%d].%s", i, name) }
 		switch {
@@ -24,7 +26,8 @@ func checkItems(items []pixivoc.Item) error {
 	return nil
 }
 
-func checkCommit(commit pixivoc.Commit) error {
+// Commit refuses an end of a claim that makes no sense.
+func Commit(commit pixivoc.Commit) error {
 	switch commit.Outcome {
 	case pixivoc.OutcomeDone, pixivoc.OutcomeFailed:
 	case pixivoc.OutcomeAgain:
@@ -39,11 +42,11 @@ func checkCommit(commit pixivoc.Commit) error {
 			return &pixivoc.FieldError{Field: fmt.Sprintf("Archive[%d]", i), Reason: "is empty"}
 		}
 	}
-	return checkItems(commit.Items)
+	return Items(commit.Items)
 }
 
-// checkArchive refuses entries without a key.
-func checkArchive(entries []pixivoc.ArchiveEntry) error {
+// Archive refuses entries without a key.
+func Archive(entries []pixivoc.ArchiveEntry) error {
 	for i, entry := range entries {
 		if entry.Key == "" {
 			return &pixivoc.FieldError{Field: fmt.Sprintf("Archive[%d].Key", i), Reason: "is empty"}
@@ -52,21 +55,24 @@ func checkArchive(entries []pixivoc.ArchiveEntry) error {
 	return nil
 }
 
-func checkClaim(request pixivoc.ClaimRequest) error {
+// Claim refuses a request for less than one item.
+func Claim(request pixivoc.ClaimRequest) error {
 	if request.Limit < 1 {
 		return &pixivoc.FieldError{Field: "Limit", Reason: "must be at least 1"}
 	}
-	return checkLease(request.Lease)
+	return Lease(request.Lease)
 }
 
-func checkLease(lease time.Duration) error {
+// Lease refuses a lease that is over at once.
+func Lease(lease time.Duration) error {
 	if lease <= 0 {
 		return &pixivoc.FieldError{Field: "Lease", Reason: "must be greater than 0"}
 	}
 	return nil
 }
 
-func checkState(state pixivoc.ItemState) error {
+// State refuses a state that items do not have; "" is all of them.
+func State(state pixivoc.ItemState) error {
 	switch state {
 	case "", pixivoc.ItemPending, pixivoc.ItemDone, pixivoc.ItemFailed:
 		return nil
